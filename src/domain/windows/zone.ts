@@ -82,7 +82,7 @@ function findStart(wallMs: number, zone: string): number {
     const to = from + HOUR_MS;
     const offsetAfter = offsetMs(to, zone);
     const changeAt = offsetAfter === offset ? Infinity : changeWithin(from, to, zone);
-    // Not earlier than `from`, or barely: after a change, what was left of that hour is looked at here.
+    // May lie before `from`: what an hour with a change had left after it is looked at here.
     const reachedAt = wallMs - offset;
     if (reachedAt <= to && reachedAt < changeAt) return reachedAt;
     if (changeAt <= to && changeAt + offsetAfter >= wallMs) return changeAt;
