@@ -24,6 +24,10 @@ function loudly(text: string): void {
   process.stderr.write(`\n!!! ${text}\n\n`);
 }
 
+function wording(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function chosenTargets(only: readonly string[] | undefined): Target[] {
   const unknown = only?.find((name) => !TARGETS.some((target) => target.name === name));
   if (unknown !== undefined) throw new Error(`--only does not know "${unknown}"; there are: ${TARGETS.map((target) => target.name).join(", ")}.`);
@@ -41,7 +45,7 @@ async function startAll(ground: Ground, targets: readonly Target[]): Promise<Run
       running.push(await startTarget(ground, target));
       say(`${target.title} is ready`);
     } catch (error) {
-      loudly(`${target.title} is left out: ${error instanceof Error ? error.message : String(error)}`);
+      loudly(`${target.title} is left out: ${wording(error)}`);
     }
   }
   return running;
@@ -71,13 +75,16 @@ async function measure(ground: Ground, options: Options): Promise<Results> {
     await playRounds("streams", options, running, async (each) => {
       of(each).stream.push(await ground.work(streamJob(each, STREAM_WARM_UP_MS, options.streamMs)));
     }, say);
-    for (const each of running) of(each).booked = await each.target.booked?.(each.place, each.headers);
+    for (const each of running) of(each).booked = await each.target.booked?.(each.place, each.headers).catch((error: unknown) => {
+      loudly(`${each.target.title}: ${wording(error)}`);
+      return "CHARGED NOTHING, so its figures do not count";
+    });
   } finally {
     await Promise.all(running.map((each) => stopChild(each.child, 30_000)));
   }
   for (const each of findings.values()) {
     say(`memory with ${options.idleStreams} idle streams: ${each.target.title}`);
-    await measureMemory(ground, each, options);
+    await measureMemory(ground, each, options).catch((error: unknown) => loudly(`${each.target.title}, memory: ${wording(error)}`));
   }
   return { findings: [...findings.values()], direct, rounds: options.rounds, quick: options.plainMs < 2_000 };
 }
