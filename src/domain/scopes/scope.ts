@@ -1,0 +1,29 @@
+/** Who pays, or whose traffic is limited. A scope's id is our own ULID (or a name from the configuration), never reused. */
+export type ScopeKind =
+  | "global"
+  | "organization"
+  | "team"
+  | "member"
+  | "user"
+  | "key"
+  | "customer"
+  | "deployment"
+  | "provider"
+  | "tag"
+  | "session"
+  | "process";
+
+export interface Scope {
+  readonly kind: ScopeKind;
+  /** `""` for global. */
+  readonly id: string;
+  /** What a person calls it: an alias or the wire id. Shown in messages, never part of an identity. */
+  readonly label: string;
+}
+
+export const GLOBAL_SCOPE: Scope = { kind: "global", id: "", label: "global" };
+
+/** The scope as one text, its identity in counters and roll-ups. @example scopeText({ kind: "key", id: "01J…", label: "ci" }) // "key:01J…" */
+export function scopeText(scope: { kind: ScopeKind; id: string }): string {
+  return scope.kind === "global" ? "global" : `${scope.kind}:${scope.id}`;
+}
