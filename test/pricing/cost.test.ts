@@ -81,6 +81,11 @@ describe("a cost", () => {
     expect(dearestTextRates(tiered)).toEqual({ input: 30n, output: 40n, request: 0n });
   });
 
+  test("2.1 rounds a rate for several units up, never down", () => {
+    const third: Price = { ...flat({}), rates: { input: { pico: 10n, per: 3n }, output: { pico: 1n, per: 3n } } };
+    expect(dearestTextRates(third)).toEqual({ input: 4n, output: 1n, request: 0n });
+  });
+
   test("2.1 has no bound where input or output has no rate", () => {
     expect(dearestTextRates(flat({ input: 10n }))).toBeUndefined();
     expect(dearestTextRates(flat({ output: 10n }))).toBeUndefined();
