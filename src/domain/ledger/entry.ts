@@ -1,0 +1,118 @@
+import type { NanoUsd } from "../../base/money.ts";
+
+export type EntryKind = "charge" | "correction" | "adjustment";
+
+/** Who and what an attempt was for: fixed at admission, written with the hold and again with the entry. */
+export interface AttemptFacts {
+  /** The request's id, a ULID (`x-litellm-call-id`). */
+  readonly requestId: string;
+  /** `<requestId>.<two digits>`: the entry's id, so a range of ids is a range of admission times. */
+  readonly attemptId: string;
+  /** Admission time, epoch milliseconds: decides every window (GATE 6.1). */
+  readonly at: number;
+  /** Scopes that are charged, as texts (`"global"`, `"key:01J…"`). */
+  readonly scopes: readonly string[];
+  readonly keyId: string | null;
+  readonly teamId: string | null;
+  readonly userId: string | null;
+  readonly customer: string | null;
+  /** As the client named it. */
+  readonly model: string;
+  readonly provider: string;
+  /** The provider's name of the model. */
+  readonly upstreamModel: string;
+  readonly deployment: string;
+  readonly route: string;
+  readonly stream: boolean;
+  readonly tags: readonly string[];
+  /** JSON text. */
+  readonly metadata: string | null;
+}
+
+/** Why a charge is not what a provider reported. */
+export type EstimateReason = "no_status" | "cut_short" | "usage_missing" | "usage_unbelievable" | "client_gone" | "crashed" | "shutdown" | "unpriced" | "rate_guessed";
+
+export type AttemptStatus = "ok" | "upstream_error" | "not_connected" | "cut_short" | "client_gone" | "crashed" | "shutdown" | "timeout";
+
+export interface EntryLine {
+  readonly dimension: string;
+  readonly quantity: number;
+  /** Pico-dollars for `per` units, decimal text. */
+  readonly rate: string;
+  readonly per: string;
+  readonly pico: string;
+}
+
+/** What an attempt came to. */
+export interface Charge {
+  readonly cost: NanoUsd;
+  readonly estimated: EstimateReason | null;
+  readonly status: AttemptStatus;
+  readonly httpStatus: number | null;
+  readonly lines: readonly EntryLine[];
+  readonly priceVersion: string | null;
+  /** No price was known and policy allowed the request: the cost of 0 is marked, never silent. */
+  readonly unpriced: boolean;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cachedTokens: number;
+  readonly answeredModel: string | null;
+  readonly responseId: string | null;
+  /** The provider's usage object, JSON text. */
+  readonly rawUsage: string | null;
+  readonly durationMs: number;
+}
+
+/** A row of the ledger. Amounts are nano-dollars as decimal text, so that JSON carries them exactly. */
+export interface Entry extends Omit<AttemptFacts, "scopes" | "tags">, Omit<Charge, "cost" | "lines"> {
+  readonly id: string;
+  readonly kind: EntryKind;
+  readonly scopes: string;
+  readonly tags: string | null;
+  readonly lines: string | null;
+  readonly held: string;
+  readonly cost: string;
+  readonly overage: string;
+}
+
+/** The hold record of the journal: enough to charge the attempt if nothing more is ever heard of it. */
+export interface HoldRecord {
+  readonly type: "hold";
+  readonly facts: AttemptFacts;
+  /** Nano-dollars, decimal text. */
+  readonly held: string;
+}
+
+/** The settle record: the whole entry, so that no hold is needed to read it. */
+export interface SettleRecord {
+  readonly type: "settle";
+  readonly entry: Entry;
+}
+
+export type JournalRecord = HoldRecord | SettleRecord;
+
+/** Builds the one ledger row of an attempt (GATE 5: overage is what exceeds the hold). */
+export function entryOf(facts: AttemptFacts, held: NanoUsd, charge: Charge): Entry {
+  const { cost, lines, ...rest } = charge;
+  const { scopes, tags, ...who } = facts;
+  return {
+    ...who,
+    ...rest,
+    id: facts.attemptId,
+    kind: "charge",
+    scopes: scopes.join(","),
+    tags: tags.length === 0 ? null : JSON.stringify(tags),
+    lines: lines.length === 0 ? null : JSON.stringify(lines),
+    held: held.toString(),
+    cost: cost.toString(),
+    overage: (cost > held ? cost - held : 0n).toString(),
+  };
+}
+
+/** The entry of an attempt whose end was never seen: the full hold (GATE 5.6). */
+export function crashedEntry(hold: HoldRecord): Entry {
+  return entryOf(hold.facts, BigInt(hold.held), {
+    cost: BigInt(hold.held), estimated: "crashed", status: "crashed", httpStatus: null, lines: [], priceVersion: null, unpriced: false,
+    inputTokens: 0, outputTokens: 0, cachedTokens: 0, answeredModel: null, responseId: null, rawUsage: null, durationMs: 0,
+  });
+}

@@ -1,0 +1,78 @@
+import type { Entry } from "./entry.ts";
+import type { Balance } from "./ports.ts";
+
+/** A row of the control plane: a key, team, member, user or customer, as JSON text with its version. */
+export interface StoredRecord {
+  readonly kind: "key" | "team" | "member" | "user" | "customer" | "setting";
+  /** Our own ULID. */
+  readonly id: string;
+  /** Starts at 1 and counts up with every write. */
+  readonly version: number;
+  readonly document: string;
+}
+
+/** A write that only happens if the row still has the version it was read with; 0: it must not exist; `document: null` deletes. */
+export interface RecordChange {
+  readonly kind: StoredRecord["kind"];
+  readonly id: string;
+  readonly expectedVersion: number;
+  readonly document: string | null;
+}
+
+export interface Batch {
+  readonly entries: readonly Entry[];
+  /** Absolute balances as of the last of these entries. */
+  readonly balances: readonly Balance[];
+  /** Sequence number of the newest journal record that these entries cover. */
+  readonly lastSequence: number;
+}
+
+export interface EntryFilter {
+  readonly requestId?: string;
+  readonly responseId?: string;
+  readonly keyId?: string;
+  readonly userId?: string;
+  readonly teamId?: string;
+  readonly customer?: string;
+  /** Admission time, epoch milliseconds: from inclusive, to exclusive. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly limit: number;
+  /** Newest first unless said otherwise. */
+  readonly ascending?: boolean;
+}
+
+/** What a ledger says of itself: every comparison that was made, and the first difference. */
+export interface AuditReport {
+  readonly agree: boolean;
+  readonly entries: number;
+  readonly scopes: number;
+  readonly balances: number;
+  /** Sum of all entries, nano-dollars as decimal text. */
+  readonly totalNanoUsd: string;
+  /** A sentence that names the counter, both amounts and the difference. */
+  readonly firstDifference: string | null;
+}
+
+/** The ledger's store. Entries are appended in order and never changed; replays by id change nothing. */
+export interface LedgerStore {
+  load(): Promise<{ readonly lastSequence: number; readonly newestAt: number; readonly balances: readonly Balance[]; readonly records: readonly StoredRecord[] }>;
+  /** Queues a batch for the writer; it is retried until it is committed. */
+  write(batch: Batch): void;
+  /** Told after each commit, with the sequence number up to which journal records are safe in the ledger. */
+  onCommitted(listener: (lastSequence: number) => void): void;
+  /** Resolves once everything written so far is committed. */
+  commit(): Promise<void>;
+  /** All or nothing. @throws TollgateError `conflict` if a version differs */
+  change(changes: readonly RecordChange[], balancesToDelete?: readonly string[]): Promise<void>;
+  entries(filter: EntryFilter): Promise<readonly Entry[]>;
+  /** Sum of what a scope (text) was charged for requests admitted in [from, to), nano-dollars; from roll-ups and, for partial quarters, entries (GATE 6.3). */
+  spent(scope: string, model: string | undefined, from: number, to: number): Promise<bigint>;
+  /** Sums by a column of the roll-ups for one scope (default global) and period. */
+  totals(query: { readonly scope?: string; readonly by: "model" | "provider" | "day" | "none"; readonly from?: number; readonly to?: number }): Promise<readonly { readonly group: string; readonly cost: string; readonly requests: number; readonly inputTokens: number; readonly outputTokens: number }[]>;
+  /** Sums by scope of one kind: what each key, team, user or customer was charged in [from, to). */
+  totalsByScope(kind: string, from: number, to: number): Promise<readonly { readonly scope: string; readonly cost: string; readonly requests: number; readonly inputTokens: number; readonly outputTokens: number }[]>;
+  /** Compares ledger, balances and roll-ups; with `counters`, the live gateway's counters as well. */
+  audit(counters?: readonly Balance[]): Promise<AuditReport>;
+  close(): Promise<void>;
+}

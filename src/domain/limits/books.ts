@@ -1,0 +1,41 @@
+import type { TollgateError } from "../../base/errors.ts";
+import type { AttemptFacts, Charge } from "../ledger/entry.ts";
+import type { Ask, Hold } from "./ask.ts";
+import type { RefusalOutcome } from "./decide.ts";
+import type { ChargeSet, Limit } from "./limit.ts";
+
+/** A refusal with everything its message needs (GATE 4.6). */
+export interface Refusal {
+  readonly outcome: RefusalOutcome;
+  readonly limit: Limit;
+  readonly spent: bigint;
+  readonly held: bigint;
+  readonly needed: bigint;
+  /** When the window ends, epoch milliseconds; `undefined` for a lifetime and for rates. */
+  readonly resetsAt: number | undefined;
+  /** Milliseconds until the request fits; for rates only. */
+  readonly retryAfterMs: number | undefined;
+}
+
+/** An admitted attempt, open until `close`. */
+export interface OpenAttempt {
+  readonly facts: AttemptFacts;
+  readonly hold: Hold;
+  readonly sendCap: number | undefined;
+  /** Soft budgets that stand at or above their cap. */
+  readonly softCrossed: readonly Limit[];
+}
+
+export type Opening =
+  | { readonly kind: "open"; readonly attempt: OpenAttempt }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "failed"; readonly error: TollgateError };
+
+/**
+ * Deciding and holding in one indivisible step (GATE 1.4). `then` runs once decision and hold are durable; an error of
+ * `close` means that the cost stands in the counters and its record is retried.
+ */
+export interface Books {
+  open(ask: Ask, facts: AttemptFacts, charges: readonly ChargeSet[], then: (opening: Opening) => void): void;
+  close(attempt: OpenAttempt, charge: Charge, then: (error: Error | undefined) => void): void;
+}
