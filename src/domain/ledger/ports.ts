@@ -1,10 +1,11 @@
-import type { Entry } from "./entry.ts";
-
-/** The append-only file that a cost is in before anybody sees it. */
+/** The append-only file that a hold is in before a provider sees a byte, and a cost before a client sees its end. */
 export interface Journal {
-  /** Appends a record; `then` runs after the write of this event-loop turn, with the error if it failed. */
-  append(record: string, then: (error: Error | undefined) => void): void;
-  /** A record of an attempt that is open: kept when segments are rolled, until `closed`. */
+  /**
+   * Appends a record; `then` runs after the write of this event-loop turn. With `mustLand` a record that failed is
+   * retried, and `then` is called again without an error once it is written.
+   */
+  append(record: string, then: (error: Error | undefined, sequence: number) => void, mustLand?: boolean): void;
+  /** The hold record of an attempt that is open: copied into each new segment until `closed`. */
   opened(attemptId: string, record: string): void;
   closed(attemptId: string): void;
 }
@@ -16,9 +17,7 @@ export interface Balance {
   readonly scope: string;
   /** Nano-dollars. */
   readonly spent: bigint;
-}
-
-/** The ledger's writer: takes entries in order and commits them with the balances in one transaction. */
-export interface LedgerWriter {
-  record(entry: Entry): void;
+  /** The window's spec as JSON text, and its start, so that an audit can count again. */
+  readonly spec: string;
+  readonly start: number;
 }

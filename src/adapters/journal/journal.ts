@@ -1,0 +1,229 @@
+import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, truncateSync, unlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { TollgateError } from "../../base/errors.ts";
+import type { Journal } from "../../domain/ledger/ports.ts";
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+const RETRY_MS = 250;
+const SEGMENT = /^(\d{16})\.journal$/;
+
+interface Waiting {
+  readonly record: string;
+  /** A cost must land: it is retried until it does. */
+  readonly mustLand: boolean;
+  readonly then: (error: Error | undefined, sequence: number) => void;
+}
+
+export interface JournalLine {
+  readonly sequence: number;
+  /** JSON text. */
+  readonly record: string;
+}
+
+/**
+ * An append-only journal of one process: lines of `checksum sequence record`, in segments named by their first
+ * sequence number. All records of one event-loop turn share one `writeSync` (GATE 8.1); process death loses nothing.
+ */
+export class FileJournal implements Journal {
+  private readonly folder: string;
+  private descriptor: number | undefined;
+  private size = 0;
+  private sequence: number;
+  private waiting: Waiting[] = [];
+  private scheduled = false;
+  private retry: NodeJS.Timeout | undefined;
+  private readonly open = new Map<string, string>();
+  /** Closed segments and the last sequence number in each, oldest first. */
+  private readonly finished: { path: string; last: number }[] = [];
+  private current = "";
+  private readonly onHealth: (healthy: boolean, error: Error | undefined) => void;
+  private healthy = true;
+
+  constructor(options: { folder: string; nextSequence: number; finished: readonly { path: string; last: number }[]; onHealth: (healthy: boolean, error: Error | undefined) => void }) {
+    this.folder = options.folder;
+    this.sequence = options.nextSequence;
+    this.finished.push(...options.finished);
+    this.onHealth = options.onHealth;
+  }
+
+  append(record: string, then: (error: Error | undefined, sequence: number) => void, mustLand = false): void {
+    this.waiting.push({ record, mustLand, then });
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  opened(attemptId: string, record: string): void {
+    this.open.set(attemptId, record);
+  }
+
+  closed(attemptId: string): void {
+    this.open.delete(attemptId);
+  }
+
+  /** Writes what waits, now. Called at the end of each turn with records, and before the process ends. */
+  flush(): void {
+    this.scheduled = false;
+    const batch = this.waiting;
+    if (batch.length === 0) return;
+    this.waiting = [];
+    const first = this.sequence;
+    let error: Error | undefined;
+    try {
+      if (this.descriptor === undefined || this.size > SEGMENT_BYTES) this.roll();
+      let text = "";
+      for (const waiting of batch) text += this.line(waiting.record);
+      this.write(Buffer.from(text, "utf8"));
+    } catch (problem) {
+      error = problem as Error;
+      this.sequence = first;
+    }
+    if (error !== undefined) {
+      this.keepForRetry(batch, error);
+      return;
+    }
+    this.setHealth(true, undefined);
+    let sequence = this.sequence - batch.length;
+    for (const waiting of batch) waiting.then(undefined, sequence++);
+  }
+
+  /** Deletes segments whose records are all in the ledger; open holds were copied when the next segment began (GATE 8.3). */
+  committed(sequence: number): void {
+    while (this.finished.length > 0 && (this.finished[0] as { last: number }).last <= sequence) {
+      const segment = this.finished.shift() as { path: string };
+      unlinkSync(segment.path);
+    }
+  }
+
+  close(): void {
+    this.flush();
+    clearTimeout(this.retry);
+    if (this.descriptor !== undefined) closeSync(this.descriptor);
+    this.descriptor = undefined;
+  }
+
+  private line(record: string): string {
+    const body = `${this.sequence} ${record}`;
+    this.sequence += 1;
+    return `${crc32(body).toString(16).padStart(8, "0")} ${body}\n`;
+  }
+
+  private roll(): void {
+    const path = join(this.folder, `${String(this.sequence).padStart(16, "0")}.journal`);
+    const descriptor = openSync(path, "a");
+    const previous = this.descriptor;
+    const before = { size: this.size, sequence: this.sequence };
+    this.descriptor = descriptor;
+    this.size = 0;
+    try {
+      let text = "";
+      for (const record of this.open.values()) text += this.line(record);
+      if (text !== "") this.write(Buffer.from(text, "utf8"));
+    } catch (problem) {
+      this.descriptor = previous;
+      this.size = before.size;
+      this.sequence = before.sequence;
+      closeSync(descriptor);
+      unlinkSync(path);
+      throw problem;
+    }
+    if (previous !== undefined) {
+      closeSync(previous);
+      this.finished.push({ path: this.current, last: before.sequence - 1 });
+    }
+    this.current = path;
+  }
+
+  private write(bytes: Buffer): void {
+    const descriptor = this.descriptor as number;
+    let done = 0;
+    try {
+      while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
+      this.size += bytes.length;
+    } catch (problem) {
+      // What was written in part must not stand before the next record.
+      ftruncateSync(descriptor, this.size);
+      throw problem;
+    }
+  }
+
+  private keepForRetry(batch: readonly Waiting[], error: Error): void {
+    this.setHealth(false, error);
+    for (const waiting of batch) {
+      waiting.then(error, -1);
+      // The answer is delivered; the cost stays in the counters and is appended as soon as the disk takes it.
+      if (waiting.mustLand) this.waiting.push(waiting);
+    }
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      this.flush();
+    }, RETRY_MS);
+    this.retry.unref();
+  }
+
+  private setHealth(healthy: boolean, error: Error | undefined): void {
+    if (this.healthy === healthy) return;
+    this.healthy = healthy;
+    this.onHealth(healthy, error);
+  }
+}
+
+export interface JournalContents {
+  readonly lines: readonly JournalLine[];
+  readonly nextSequence: number;
+  readonly segments: readonly { path: string; last: number }[];
+}
+
+/**
+ * Reads a journal folder at start. A torn last record is cut off; damage elsewhere stops the start (GATE 8.4).
+ * @throws TollgateError `journal_corrupt`, naming file and offset
+ */
+export function readJournal(folder: string): JournalContents {
+  mkdirSync(folder, { recursive: true });
+  const names = readdirSync(folder).filter((name) => SEGMENT.test(name)).sort();
+  const lines: JournalLine[] = [];
+  const segments: { path: string; last: number }[] = [];
+  let nextSequence = 1;
+  for (const [index, name] of names.entries()) {
+    const path = join(folder, name);
+    const newest = index === names.length - 1;
+    const from = Number(name.slice(0, 16));
+    nextSequence = Math.max(nextSequence, from);
+    for (const line of readSegment(path, newest)) {
+      lines.push(line);
+      nextSequence = Math.max(nextSequence, line.sequence + 1);
+    }
+    segments.push({ path, last: nextSequence - 1 });
+  }
+  return { lines, nextSequence, segments };
+}
+
+function readSegment(path: string, newest: boolean): JournalLine[] {
+  const bytes = readFileSync(path);
+  const lines: JournalLine[] = [];
+  let offset = 0;
+  while (offset < bytes.length) {
+    const end = bytes.indexOf(10, offset);
+    const line = end === -1 ? undefined : parseLine(bytes.toString("utf8", offset, end));
+    if (line === undefined) {
+      const last = end === -1 || end === bytes.length - 1;
+      if (newest && last) {
+        truncateSync(path, offset);
+        break;
+      }
+      throw new TollgateError("journal_corrupt", `The journal is damaged at byte ${offset} of ${path}. Restore the file from a backup, or move it away to start without its records (their costs are then missing).`, { details: { file: path, offset } });
+    }
+    lines.push(line);
+    offset = end + 1;
+  }
+  return lines;
+}
+
+function parseLine(text: string): JournalLine | undefined {
+  const body = text.slice(9);
+  if (text.charAt(8) !== " " || crc32(body) !== Number.parseInt(text.slice(0, 8), 16)) return undefined;
+  const space = body.indexOf(" ");
+  const sequence = Number(body.slice(0, space));
+  return Number.isSafeInteger(sequence) && sequence > 0 ? { sequence, record: body.slice(space + 1) } : undefined;
+}
