@@ -1,0 +1,177 @@
+import type { Clock } from "../base/clock.ts";
+import { TollgateError } from "../base/errors.ts";
+import type { AttemptFacts } from "../domain/ledger/entry.ts";
+import type { Books, Refusal } from "../domain/limits/books.ts";
+import type { ChargeSet } from "../domain/limits/limit.ts";
+import type { PriceBook } from "../domain/pricing/price.ts";
+import { scopeText } from "../domain/scopes/scope.ts";
+import { priceOf, type Deployment } from "../domain/upstream/deployment.ts";
+import type { Upstream, UpstreamFailure } from "../domain/upstream/upstream.ts";
+import { Attempt } from "./attempt.ts";
+import type { Call, Client, EngineSettings, Settled } from "./call.ts";
+import { askOf, isPriced } from "./estimate.ts";
+
+/** Told what happened, for metrics and the log; must not throw. */
+export interface Observer {
+  refused(call: Call, refusal: Refusal): void;
+  settled(settled: Settled): void;
+  upstreamFailed(call: Call, deployment: Deployment, failure: UpstreamFailure): void;
+}
+
+/** A call under way, as its surface holds it. */
+export interface CallHandle {
+  pause(): void;
+  resume(): void;
+  /** The client is gone. */
+  leave(): void;
+}
+
+export interface EngineOptions {
+  readonly clock: Clock;
+  readonly books: Books;
+  readonly upstream: Upstream;
+  readonly prices: PriceBook;
+  readonly settings: EngineSettings;
+  readonly observer: Observer;
+}
+
+/** The one flow: estimate, admit, call, price, settle. Every route of every surface comes through `start`. */
+export class Engine {
+  readonly clock: Clock;
+  readonly books: Books;
+  readonly upstream: Upstream;
+  readonly prices: PriceBook;
+  readonly settings: EngineSettings;
+  readonly observer: Observer;
+  private readonly attempts = new Set<Attempt>();
+  private onIdle: (() => void) | undefined;
+
+  constructor(options: EngineOptions) {
+    this.clock = options.clock;
+    this.books = options.books;
+    this.upstream = options.upstream;
+    this.prices = options.prices;
+    this.settings = options.settings;
+    this.observer = options.observer;
+  }
+
+  /**
+   * Starts a call; the client is answered by events.
+   * @throws TollgateError `unpriced`, `cost_not_boundable` before anything is held
+   */
+  start(call: Call, client: Client): CallHandle {
+    const state: { attempt: Attempt | undefined; gone: boolean } = { attempt: undefined, gone: false };
+    this.tryDeployment(call, client, 0, state);
+    return {
+      pause: () => state.attempt?.pause(),
+      resume: () => state.attempt?.resume(),
+      leave: () => {
+        state.gone = true;
+        state.attempt?.leave();
+      },
+    };
+  }
+
+  /** Gives up attempts that have passed their deadline. Called about once a second. */
+  tick(): void {
+    const now = this.clock.monotonic();
+    for (const attempt of this.attempts) if (now >= attempt.deadlineMs) attempt.expire("timeout");
+  }
+
+  /** Resolves by `then` once no attempt is open. */
+  whenIdle(then: () => void): void {
+    if (this.attempts.size === 0) then();
+    else this.onIdle = then;
+  }
+
+  /** Ends everything that is still open and charges the holds (GATE 5.7). */
+  cancelAll(): void {
+    for (const attempt of this.attempts) attempt.expire("shutdown");
+  }
+
+  get inFlight(): number {
+    return this.attempts.size;
+  }
+
+  /** An attempt is settled. */
+  finished(attempt: Attempt, settled: Settled): void {
+    this.attempts.delete(attempt);
+    this.observer.settled(settled);
+    if (this.attempts.size === 0 && this.onIdle !== undefined) {
+      this.onIdle();
+      this.onIdle = undefined;
+    }
+  }
+
+  private tryDeployment(call: Call, client: Client, index: number, state: { attempt: Attempt | undefined; gone: boolean }): void {
+    const deployment = call.deployments[index] as Deployment;
+    const charges = [...call.charges, deployment.charges];
+    const price = priceOf(deployment, this.prices, call.at);
+    this.check(call, deployment, charges, isPriced(price));
+    const ask = askOf(call.request, deployment, this.prices, price);
+    this.books.open(ask, factsOf(call, deployment, charges, index), charges, (opening) => {
+      if (opening.kind === "failed") {
+        client.failed(opening.error, undefined);
+      } else if (opening.kind === "refused") {
+        const movesOn = opening.refusal.limit.scope.kind === "deployment" && index + 1 < call.deployments.length;
+        if (movesOn) {
+          this.tryNext(call, client, index + 1, state);
+          return;
+        }
+        this.observer.refused(call, opening.refusal);
+        client.refused(opening.refusal);
+      } else {
+        const attempt = new Attempt(this, call, client, deployment, opening.attempt, price);
+        state.attempt = attempt;
+        this.attempts.add(attempt);
+        attempt.begin();
+        if (state.gone) attempt.leave();
+      }
+    });
+  }
+
+  private tryNext(call: Call, client: Client, index: number, state: { attempt: Attempt | undefined; gone: boolean }): void {
+    try {
+      this.tryDeployment(call, client, index, state);
+    } catch (error) {
+      if (!(error instanceof TollgateError)) throw error;
+      client.failed(error, undefined);
+    }
+  }
+
+  /** What no hold could cover is refused before anything is held (GATE 2.2, 2.3). */
+  private check(call: Call, deployment: Deployment, charges: readonly ChargeSet[], priced: boolean): void {
+    const hard = charges.some((set) => set.limits.some((limit) => limit.hard && limit.measure === "nanoUsd"));
+    if (!priced && (hard || this.settings.unpriced === "block")) {
+      throw new TollgateError("unpriced", `The model "${call.request.model}" has no price${hard ? ", and a hard budget applies" : ""}. Set input_cost_per_token and output_cost_per_token for it in model_list, or use a priced model.`, { param: "model" });
+    }
+    if (!hard) return;
+    const unbounded = call.request.unbounded(deployment.boundableParams);
+    if (unbounded !== undefined) {
+      throw new TollgateError("cost_not_boundable", `A hard budget applies, and the cost of "${unbounded}" has no upper bound. Leave it out, or have the operator add it to boundable_params of the deployment.`, { param: unbounded });
+    }
+  }
+}
+
+function factsOf(call: Call, deployment: Deployment, charges: readonly ChargeSet[], index: number): AttemptFacts {
+  const scopes: string[] = [];
+  for (const set of charges) for (const scope of set.scopes) scopes.push(scopeText(scope));
+  return {
+    requestId: call.requestId,
+    attemptId: `${call.requestId}.${String(index + 1).padStart(2, "0")}`,
+    at: call.at,
+    scopes,
+    keyId: call.keyId,
+    teamId: call.teamId,
+    userId: call.userId,
+    customer: call.customer,
+    model: call.request.model,
+    provider: deployment.provider,
+    upstreamModel: deployment.model,
+    deployment: deployment.id,
+    route: call.route,
+    stream: call.request.stream,
+    tags: call.tags,
+    metadata: call.request.metadata ?? null,
+  };
+}

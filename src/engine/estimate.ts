@@ -1,0 +1,31 @@
+import { dearestTextRates } from "../domain/pricing/cost.ts";
+import type { Price } from "../domain/pricing/price.ts";
+import type { Ask } from "../domain/limits/ask.ts";
+import type { Deployment } from "../domain/upstream/deployment.ts";
+import type { DialectRequest } from "../domain/upstream/dialect.ts";
+import type { PriceBook } from "../domain/pricing/price.ts";
+
+/**
+ * The ask of a request: a sound upper bound from bytes and the output cap, no tokenizer and no learned ratio (GATE 2.1).
+ * @returns `undefined` money rates count as zero: without a price only a request without a hard budget gets here
+ */
+export function askOf(request: DialectRequest, deployment: Deployment, book: PriceBook, price: Price | undefined): Ask {
+  const rates = price === undefined ? undefined : dearestTextRates(price, request.inputBound);
+  const choices = BigInt(request.choices);
+  return {
+    money: rates === undefined
+      ? { fixed: 0n, perToken: 0n }
+      : { fixed: rates.input * BigInt(request.inputBound) + rates.request, perToken: rates.output * choices },
+    // The field's convention for a rate: a quarter of the bytes (GATE 7.2). A rate is not money.
+    tokens: { fixed: BigInt(Math.ceil(request.bytes / 4)), perToken: choices },
+    inputTokens: BigInt(Math.ceil(request.bytes / 4)),
+    outputPerToken: choices,
+    declaredCap: request.declaredCap,
+    maximumOutput: deployment.maximumOutput ?? book.info(deployment.provider, deployment.model)?.maximumOutput,
+  };
+}
+
+/** The price can hold a request: text has a rate in and out. */
+export function isPriced(price: Price | undefined): price is Price {
+  return price !== undefined && dearestTextRates(price) !== undefined;
+}
