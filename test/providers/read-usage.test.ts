@@ -1,0 +1,87 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
+import { inputTokens, outputTokens } from "../../src/domain/usage/usage.ts";
+import type { Reading } from "../../src/domain/upstream/dialect.ts";
+
+function answer(usage: unknown, model = "gpt-4o"): Reading {
+  return openaiChat.plain.read(Buffer.from(JSON.stringify({ id: "c1", model, choices: [{ message: { content: "Hü" } }], usage })));
+}
+
+function lines(reading: Reading): Record<string, number> {
+  return Object.fromEntries((reading.usage ?? []).filter((line) => line.quantity > 0).map((line) => [line.dimension, line.quantity]));
+}
+
+describe("usage becomes disjoint lines", () => {
+  test.each<[string, unknown, Record<string, number>]>([
+    ["plain", { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 }, { input: 9, output: 3 }],
+    ["without a total", { prompt_tokens: 9, completion_tokens: 3 }, { input: 9, output: 3 }],
+    ["OpenAI with cache and reasoning",
+      { prompt_tokens: 100, completion_tokens: 50, total_tokens: 150, prompt_tokens_details: { cached_tokens: 60, audio_tokens: 0 }, completion_tokens_details: { reasoning_tokens: 30, audio_tokens: 0, accepted_prediction_tokens: 4 } },
+      { input: 40, cache_read: 60, output: 20, reasoning: 30 }],
+    ["sound",
+      { prompt_tokens: 100, completion_tokens: 50, total_tokens: 150, prompt_tokens_details: { audio_tokens: 70 }, completion_tokens_details: { audio_tokens: 40 } },
+      { input: 30, audio_in: 70, output: 10, audio_out: 40 }],
+    ["cache writes",
+      { prompt_tokens: 100, completion_tokens: 5, prompt_tokens_details: { cached_tokens: 10, cache_write_tokens: 80 } },
+      { input: 10, cache_read: 10, cache_write_5m: 80, output: 5 }],
+    ["cache writes, the other name",
+      { prompt_tokens: 100, completion_tokens: 5, prompt_tokens_details: { cache_creation_tokens: 80 } },
+      { input: 20, cache_write_5m: 80, output: 5 }],
+    ["DeepSeek",
+      { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105, prompt_cache_hit_tokens: 64, prompt_cache_miss_tokens: 36 },
+      { input: 36, cache_read: 64, output: 5 }],
+    ["xAI: reasoning outside the completion",
+      { prompt_tokens: 10, completion_tokens: 5, total_tokens: 315, completion_tokens_details: { reasoning_tokens: 300 } },
+      { input: 10, output: 5, reasoning: 300 }],
+    ["details of null", { prompt_tokens: 9, completion_tokens: 3, prompt_tokens_details: null, completion_tokens_details: null }, { input: 9, output: 3 }],
+  ])("%s", (_title, usage, expected) => {
+    const reading = answer(usage);
+    expect(reading.problem).toBeUndefined();
+    expect(lines(reading)).toEqual(expected);
+    expect(reading).toMatchObject({ model: "gpt-4o", responseId: "c1", complete: true });
+    expect(JSON.parse(reading.rawUsage ?? "")).toEqual(usage);
+  });
+});
+
+describe("5.3 usage that cannot be believed is never charged", () => {
+  test.each<[string, unknown, string]>([
+    ["none", undefined, "missing"],
+    ["null", null, "missing"],
+    ["no completion", { prompt_tokens: 5 }, "missing"],
+    ["both zero", { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }, "missing"],
+    ["negative", { prompt_tokens: -1, completion_tokens: 3 }, "negative"],
+    ["fractional", { prompt_tokens: 1.5, completion_tokens: 3 }, "fractional"],
+    ["absurd", { prompt_tokens: 1, completion_tokens: 10_000_001 }, "absurd"],
+    ["a negative part", { prompt_tokens: 5, completion_tokens: 3, prompt_tokens_details: { cached_tokens: -2 } }, "negative"],
+    ["a fractional part", { prompt_tokens: 5, completion_tokens: 3, completion_tokens_details: { reasoning_tokens: 0.5 } }, "fractional"],
+    ["more cached than sent", { prompt_tokens: 5, completion_tokens: 3, prompt_tokens_details: { cached_tokens: 6 } }, "inconsistent"],
+    ["more reasoning than output", { prompt_tokens: 5, completion_tokens: 3, completion_tokens_details: { reasoning_tokens: 4 } }, "inconsistent"],
+    ["a total that is too small", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 7 }, "inconsistent"],
+    ["a total that is too large", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 9 }, "inconsistent"],
+  ])("%s", (_title, usage, problem) => {
+    expect(answer(usage)).toMatchObject({ usage: undefined, problem });
+  });
+
+  test("an answer that is cut short is neither complete nor believed", () => {
+    const whole = JSON.stringify({ id: "c", model: "m", usage: { prompt_tokens: 9, completion_tokens: 3 }, choices: [] });
+    for (let length = 0; length < whole.length; length++) {
+      expect(openaiChat.plain.read(Buffer.from(whole.slice(0, length)))).toMatchObject({ usage: undefined, problem: "missing", complete: false });
+    }
+  });
+
+  test("the lines of a believed usage add up to what the provider counted", () => {
+    const count = fc.nat({ max: 1000 });
+    fc.assert(fc.property(count, count, count, count, count, (prompt, completion, cached, reasoning, audio) => {
+      const reading = answer({
+        prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion,
+        prompt_tokens_details: { cached_tokens: cached }, completion_tokens_details: { reasoning_tokens: reasoning, audio_tokens: audio },
+      });
+      const fits = cached <= prompt && reasoning + audio <= completion && prompt + completion > 0;
+      expect(reading.usage !== undefined).toBe(fits);
+      if (reading.usage === undefined) return;
+      expect(inputTokens(reading.usage)).toBe(prompt);
+      expect(outputTokens(reading.usage)).toBe(completion);
+    }));
+  });
+});
