@@ -129,6 +129,7 @@ describe("5.3 how a stream ends", () => {
 
   test.each([
     ["an error object", 'data: {"error":{"message":"overloaded","code":502}}\n\n'],
+    ["an error with usage and no choices", 'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":3},"error":{"message":"overloaded"}}\n\n'],
     ["an error event", 'event: error\ndata: {"message":"overloaded"}\n\n'],
   ])("%s passes, and the answer is not complete even if [DONE] follows", (_title, error) => {
     const heard = whole(delta("Hi") + error + DONE);
@@ -158,7 +159,7 @@ describe("5.3 how a stream ends", () => {
 });
 
 describe("9.2 how a stream is cut into chunks changes nothing", () => {
-  const end = fc.constantFrom("\n\n", "\r\n\r\n");
+  const end = fc.constantFrom("\n\n", "\r\n\r\n", "\r\r", "\n\r\n");
   const piece = fc.oneof(
     fc.tuple(fc.string({ unit: "grapheme" }), end).map(([content, after]) => delta(content, null, after)),
     end.map((after) => delta("", "stop", after)),

@@ -119,10 +119,12 @@ export class StreamMeter {
 
   #read(event: string, data: string, parsed: StreamEvent): Verdict {
     if (!this.settled) this.#identify(event, parsed);
-    if (parsed.error !== undefined && parsed.error !== null) this.#failed = true;
+    const failed = parsed.error !== undefined && parsed.error !== null;
+    this.#failed ||= failed;
     const usage = usageOf(parsed);
     if (usage !== undefined) this.#believe(usage, data);
-    if (Array.isArray(parsed.choices) && parsed.choices.length === 0) return isObject(parsed.usage) ? "usage" : "pass";
+    // An error is never withheld, whatever else its event carries.
+    if (Array.isArray(parsed.choices) && parsed.choices.length === 0) return isObject(parsed.usage) && !failed ? "usage" : "pass";
     this.outputBytes += this.#generated(event, 0, event.length);
     this.#finished ||= finishes(event);
     return "pass";
