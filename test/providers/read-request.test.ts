@@ -49,6 +49,18 @@ describe("a body that is no request is refused with its code", () => {
     expect(refusal(body).code).toBe(code);
   });
 
+  test("10.2 __proto__ is found with any of its letters escaped, in either case", () => {
+    for (let index = 0; index < "__proto__".length; index++) {
+      const code = "__proto__".charCodeAt(index).toString(16).padStart(4, "0");
+      for (const escape of [code, code.toUpperCase()]) {
+        const name = `${"__proto__".slice(0, index)}\\u${escape}${"__proto__".slice(index + 1)}`;
+        expect(refusal(bytes(`{"model":"a","messages":[{"${name}":1}]}`)).code).toBe("forbidden_member");
+      }
+    }
+    const all = [..."__proto__"].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+    expect(refusal(bytes(`{"model":"a","messages":[{"${all}":1}]}`)).code).toBe("forbidden_member");
+  });
+
   test("10.2 depth 64 is allowed", () => {
     expect(openaiChat.read(bytes(nested(64))).model).toBe("m");
   });

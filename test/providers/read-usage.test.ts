@@ -44,6 +44,12 @@ describe("usage becomes disjoint lines", () => {
   });
 });
 
+test("Gemini counts its thinking only in the total; it is charged as reasoning", () => {
+  const usage = { prompt_tokens: 5, completion_tokens: 3, total_tokens: 108 };
+  expect(lines(answer(usage, "gemini-2.5-flash"))).toEqual({ input: 5, output: 3, reasoning: 100 });
+  expect(answer(usage, "gpt-4o").problem).toBe("inconsistent");
+});
+
 describe("5.3 usage that cannot be believed is never charged", () => {
   test.each<[string, unknown, string]>([
     ["none", undefined, "missing"],
@@ -59,6 +65,8 @@ describe("5.3 usage that cannot be believed is never charged", () => {
     ["more reasoning than output", { prompt_tokens: 5, completion_tokens: 3, completion_tokens_details: { reasoning_tokens: 4 } }, "inconsistent"],
     ["a total that is too small", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 7 }, "inconsistent"],
     ["a total that is too large", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 9 }, "inconsistent"],
+    ["a total beyond the reasoning outside", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 99, completion_tokens_details: { reasoning_tokens: 7 } }, "inconsistent"],
+    ["a negative total", { prompt_tokens: 5, completion_tokens: 3, total_tokens: -8 }, "negative"],
   ])("%s", (_title, usage, problem) => {
     expect(answer(usage)).toMatchObject({ usage: undefined, problem });
   });
