@@ -1,151 +1,91 @@
-import { subscribe } from "node:diagnostics_channel";
-import { Client, Pool, type Dispatcher } from "undici";
-import type { FailurePhase, Upstream, UpstreamEvents, UpstreamExchange, UpstreamRequest } from "../../../domain/upstream/upstream.ts";
+import { buildConnector, type Client } from "undici";
+import type { Upstream, UpstreamEvents, UpstreamExchange, UpstreamRequest } from "../../../domain/upstream/upstream.ts";
+import { Exchange } from "./exchange.ts";
+import { OriginConnections } from "./origin-connections.ts";
 
 export interface UndiciUpstreamOptions {
-  /** Longest silence before the head and between two chunks, in milliseconds. */
+  /** The longest silence, before the head and between two pieces of the body, in milliseconds. */
   readonly idleTimeoutMs?: number;
+  /** The longest time for name look-up, TCP and TLS together, in milliseconds. */
   readonly connectTimeoutMs?: number;
+  /** How long an unused connection is kept when the provider does not say so, in milliseconds. */
+  readonly keepAliveMs?: number;
+}
+
+export interface UndiciUpstream extends Upstream {
+  /** Lets open exchanges end, refuses new ones, closes every connection. */
+  close(): Promise<void>;
+  /** Breaks off open exchanges (they fail) and closes every connection. */
+  destroy(): Promise<void>;
 }
 
 /**
- * Whether the socket that a request went out on had carried one before. Undici does not hand the socket to its
- * handlers, but publishes it, synchronously, when the request is written; the handler is found by the request object,
- * which undici creates, synchronously too, inside `dispatch`.
+ * The port `Upstream` over undici: HTTP/1.1 POST requests, each on a connection of its own, kept alive between
+ * requests. Redirects are not followed, bodies are not decompressed.
+ *
+ * @example
+ * const upstream = createUndiciUpstream({ idleTimeoutMs: 120_000 });
+ * upstream.send({ origin: "https://api.openai.com", path: "/v1/chat/completions", headers: ["authorization", "…"], body }, events);
  */
-const usedSockets = new WeakSet<object>();
-const exchanges = new WeakMap<object, Exchange>();
-let dispatching: Exchange | undefined;
-
-subscribe("undici:request:create", (message) => {
-  if (dispatching !== undefined) exchanges.set((message as { request: object }).request, dispatching);
-});
-subscribe("undici:client:sendHeaders", (message) => {
-  const { request, socket } = message as { request: object; socket: object };
-  const exchange = exchanges.get(request);
-  if (exchange !== undefined) exchange.reused = usedSockets.has(socket);
-  usedSockets.add(socket);
-});
-
-/** Providers over undici: one pool for each origin, driven by `dispatch`, without promises or streams on the way. */
-export function createUndiciUpstream(options: UndiciUpstreamOptions = {}): Upstream & { close(): Promise<void>; destroy(): Promise<void> } {
-  const timeouts = { headersTimeout: options.idleTimeoutMs ?? 120_000, bodyTimeout: options.idleTimeoutMs ?? 120_000, connectTimeout: options.connectTimeoutMs ?? 10_000 };
-  const pools = new Map<string, Pool>();
-  const poolOf = (origin: string): Pool => {
-    let pool = pools.get(origin);
-    if (pool === undefined) {
-      pool = new Pool(origin, { ...timeouts, pipelining: 1 });
-      pools.set(origin, pool);
-    }
-    return pool;
+export function createUndiciUpstream(options: UndiciUpstreamOptions = {}): UndiciUpstream {
+  const { idleTimeoutMs = 120_000, connectTimeoutMs = 10_000, keepAliveMs = 30_000 } = options;
+  const clientOptions: Client.Options = {
+    allowH2: false,
+    pipelining: 1,
+    headersTimeout: idleTimeoutMs,
+    bodyTimeout: idleTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    connect: buildConnector({ allowH2: false, timeout: connectTimeoutMs }),
   };
-  return {
-    send(request, events) {
-      const exchange = new Exchange(request, events, () => new Client(request.origin, { ...timeouts, pipelining: 1 }));
-      exchange.dispatch(poolOf(request.origin));
-      return exchange;
-    },
-    async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.close()));
-    },
-    async destroy() {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()));
-    },
-  };
+  return new Origins(clientOptions);
 }
 
-class Exchange implements UpstreamExchange, Dispatcher.DispatchHandler {
-  private readonly request: UpstreamRequest;
-  private readonly events: UpstreamEvents;
-  private readonly freshClient: () => Client;
-  private controller: Dispatcher.DispatchController | undefined;
-  private fresh: Client | undefined;
-  private phase: FailurePhase = "connect";
-  /** The provider may have seen a first try. */
-  private mayHaveBeenSeen = false;
-  private over = false;
-  private paused = false;
-  reused = false;
+class Origins implements UndiciUpstream {
+  private readonly options: Client.Options;
+  private readonly origins = new Map<string, OriginConnections>();
+  private closed = false;
 
-  constructor(request: UpstreamRequest, events: UpstreamEvents, freshClient: () => Client) {
-    this.request = request;
-    this.events = events;
-    this.freshClient = freshClient;
+  constructor(options: Client.Options) {
+    this.options = options;
   }
 
-  dispatch(dispatcher: Dispatcher): void {
-    const { path, headers, body } = this.request;
-    dispatching = this;
-    try {
-      dispatcher.dispatch({ method: "POST", path, headers: headers as string[], body: body as Buffer }, this);
-    } finally {
-      dispatching = undefined;
+  send(request: UpstreamRequest, events: UpstreamEvents): UpstreamExchange {
+    if (this.closed) return refused(events, "The upstream is closed.");
+    let connections = this.origins.get(request.origin);
+    if (connections === undefined) {
+      if (!ORIGIN.test(request.origin) || !URL.canParse(request.origin)) return refused(events, `${request.origin} is no origin such as https://api.openai.com.`);
+      connections = new OriginConnections(request.origin, this.options);
+      this.origins.set(request.origin, connections);
     }
+    const exchange = new Exchange(connections, connections.take(), request, events);
+    exchange.begin();
+    return exchange;
   }
 
-  pause(): void {
-    this.paused = true;
-    this.controller?.pause();
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all(Array.from(this.origins.values(), (connections) => connections.close()));
   }
 
-  resume(): void {
-    this.paused = false;
-    this.controller?.resume();
+  async destroy(): Promise<void> {
+    this.closed = true;
+    await Promise.all(Array.from(this.origins.values(), (connections) => connections.destroy()));
   }
+}
 
-  cancel(): void {
-    if (this.over) return;
-    this.over = true;
-    this.controller?.abort(new Error("cancelled"));
-    this.forgetFresh();
-  }
+const ORIGIN = /^https?:\/\/[^/?#]+$/;
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.controller = controller;
-    if (this.over) {
-      controller.abort(new Error("cancelled"));
-      return;
-    }
-    this.phase = "sent";
-  }
-
-  onResponseStart(controller: Dispatcher.DispatchController, statusCode: number, headers: Record<string, string | string[] | undefined>): void {
-    if (this.over || statusCode < 200) return;
-    this.phase = "body";
-    if (this.paused) controller.pause();
-    this.events.head(statusCode, headers);
-  }
-
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.over) this.events.bytes(chunk);
-  }
-
-  onResponseEnd(): void {
-    if (this.over) return;
-    this.over = true;
-    this.forgetFresh();
-    this.events.end();
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.over) return;
-    const timedOut = /TIMEOUT/.test((error as { code?: string }).code ?? "");
-    // A reused connection that dies before the first byte was most likely closed while idle (GATE 5.4).
-    if (this.phase === "sent" && this.reused && !timedOut && this.fresh === undefined) {
-      this.fresh = this.freshClient();
-      this.mayHaveBeenSeen = true;
-      this.phase = "connect";
-      this.reused = false;
-      this.dispatch(this.fresh);
-      return;
-    }
-    this.over = true;
-    this.forgetFresh();
-    const phase = this.phase === "connect" && this.mayHaveBeenSeen ? "sent" : this.phase;
-    this.events.fail({ phase, timedOut, message: error.message });
-  }
-
-  private forgetFresh(): void {
-    void this.fresh?.destroy();
-  }
+/** Nothing was sent, and nobody hears of it before `send` has returned. */
+function refused(events: UpstreamEvents, message: string): UpstreamExchange {
+  let cancelled = false;
+  queueMicrotask(() => {
+    if (!cancelled) events.fail({ phase: "connect", timedOut: false, message });
+  });
+  return {
+    pause() {},
+    resume() {},
+    cancel() {
+      cancelled = true;
+    },
+  };
 }
