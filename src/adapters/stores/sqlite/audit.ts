@@ -1,0 +1,139 @@
+import type { DatabaseSync } from "node:sqlite";
+import { formatNanoUsd } from "../../../base/money.ts";
+import type { Balance } from "../../../domain/ledger/ports.ts";
+import type { AuditReport } from "../../../domain/ledger/store.ts";
+import { spanAt } from "../../../domain/windows/span.ts";
+import type { WindowSpan, WindowSpec } from "../../../domain/windows/window.ts";
+
+interface EntryRow {
+  readonly at: bigint;
+  readonly scopes: string;
+  readonly model: string;
+  readonly cost: bigint;
+}
+
+/** The windows of one spec, counted again from entries. */
+interface Recount {
+  readonly model: string | undefined;
+  readonly spec: WindowSpec;
+  span: WindowSpan;
+  /** Sum by the window's start. */
+  readonly sums: Map<number, bigint>;
+}
+
+/**
+ * Counts every entry again and compares the sums with roll-ups, balances and, where given, live counters (GATE 8.3).
+ * All reads see one state of the ledger, beside a gateway that goes on writing.
+ */
+export function auditLedger(database: DatabaseSync, counters: readonly Balance[] = []): AuditReport {
+  database.exec("BEGIN");
+  try {
+    return audit(database, counters);
+  } finally {
+    database.exec("COMMIT");
+  }
+}
+
+function audit(database: DatabaseSync, counters: readonly Balance[]): AuditReport {
+  const balances = readBalances(database);
+  const recounts = new Recounts();
+  for (const balance of balances) recounts.expect(balance);
+  for (const counter of counters) recounts.expect(counter);
+  const byScope = new Map<string, bigint>();
+  let entries = 0;
+  let total = 0n;
+  const rows = database.prepare("SELECT at, scopes, model, cost FROM entries ORDER BY id");
+  rows.setReadBigInts(true);
+  for (const row of rows.iterate() as Iterable<unknown> as Iterable<EntryRow>) {
+    entries += 1;
+    total += row.cost;
+    for (const scope of row.scopes.split(",")) {
+      byScope.set(scope, (byScope.get(scope) ?? 0n) + row.cost);
+      recounts.count(scope, row);
+    }
+  }
+  const firstDifference =
+    rollupDifference(database, byScope) ?? missingBalance(balances, byScope) ?? recounts.difference("balance", balances) ?? recounts.difference("live counter", counters);
+  return { agree: firstDifference === null, entries, scopes: byScope.size, balances: balances.length, totalNanoUsd: total.toString(), firstDifference };
+}
+
+function readBalances(database: DatabaseSync): Balance[] {
+  const statement = database.prepare("SELECT counter, scope, spent, spec, start FROM balances ORDER BY counter");
+  statement.setReadBigInts(true);
+  const rows = statement.all() as unknown as (Omit<Balance, "start"> & { start: bigint })[];
+  return rows.map((row) => ({ ...row, start: Number(row.start) }));
+}
+
+class Recounts {
+  private readonly byScope = new Map<string, Map<string, Recount>>();
+
+  expect(balance: Balance): void {
+    let recounts = this.byScope.get(balance.scope);
+    if (recounts === undefined) this.byScope.set(balance.scope, (recounts = new Map()));
+    const name = nameOf(balance);
+    let recount = recounts.get(name);
+    if (recount === undefined) {
+      const spec = JSON.parse(balance.spec) as WindowSpec;
+      recount = { model: modelOf(balance), spec, span: spanAt(spec, balance.start), sums: new Map() };
+      recounts.set(name, recount);
+    }
+    recount.sums.set(balance.start, 0n);
+  }
+
+  count(scope: string, row: EntryRow): void {
+    const at = Number(row.at);
+    for (const recount of this.byScope.get(scope)?.values() ?? []) {
+      if (recount.model !== undefined && recount.model !== row.model) continue;
+      // Entries come in the order of time, so the span rarely changes.
+      if (at < recount.span.start || at >= recount.span.end) recount.span = spanAt(recount.spec, at);
+      const sum = recount.sums.get(recount.span.start);
+      if (sum !== undefined) recount.sums.set(recount.span.start, sum + row.cost);
+    }
+  }
+
+  difference(what: string, balances: readonly Balance[]): string | null {
+    for (const balance of balances) {
+      const sum = this.byScope.get(balance.scope)?.get(nameOf(balance))?.sums.get(balance.start) ?? 0n;
+      if (sum !== balance.spent) return sentence(`The ${what} ${balance.counter}`, balance.spent, sum);
+    }
+    return null;
+  }
+}
+
+function nameOf(balance: Balance): string {
+  return `${modelOf(balance) ?? "*"}|${balance.spec}`;
+}
+
+/** The model in a counter's identity: its second part. */
+function modelOf(balance: Balance): string | undefined {
+  const text = balance.counter.slice(balance.scope.length + 1).split("|", 1)[0] ?? "*";
+  return text === "*" ? undefined : decodeURIComponent(text);
+}
+
+function rollupDifference(database: DatabaseSync, byScope: ReadonlyMap<string, bigint>): string | null {
+  const statement = database.prepare("SELECT scope, sum(cost) AS cost FROM rollups GROUP BY scope");
+  statement.setReadBigInts(true);
+  const rollups = new Map((statement.all() as unknown as { scope: string; cost: bigint }[]).map((row) => [row.scope, row.cost]));
+  for (const scope of new Set([...byScope.keys(), ...rollups.keys()])) {
+    const sum = byScope.get(scope) ?? 0n;
+    const rollup = rollups.get(scope) ?? 0n;
+    if (sum !== rollup) return sentence(`The roll-ups of ${scope}`, rollup, sum);
+  }
+  return null;
+}
+
+/** Every charged scope has a lifetime balance; without it a restart would begin at zero. */
+function missingBalance(balances: readonly Balance[], byScope: ReadonlyMap<string, bigint>): string | null {
+  const kept = new Set(balances.filter((balance) => modelOf(balance) === undefined && isLifetime(balance)).map((balance) => balance.scope));
+  for (const [scope, sum] of byScope) if (sum !== 0n && !kept.has(scope)) return sentence(`The missing lifetime balance of ${scope}`, 0n, sum);
+  return null;
+}
+
+function isLifetime(balance: Balance): boolean {
+  const spec = JSON.parse(balance.spec) as WindowSpec;
+  return spec.kind === "lifetime" && spec.since === undefined;
+}
+
+function sentence(what: string, found: bigint, counted: bigint): string {
+  return `${what} says $${formatNanoUsd(found)}, the entries say $${formatNanoUsd(counted)}: a difference of $${formatNanoUsd(found - counted)}.`;
+}

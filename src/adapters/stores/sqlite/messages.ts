@@ -1,0 +1,36 @@
+import { TollgateError, type ErrorCode } from "../../../base/errors.ts";
+import type { Batch, RecordChange } from "../../../domain/ledger/store.ts";
+
+/** What the store asks of its writer. Requests with an `id` are answered. */
+export type WriterRequest =
+  | { readonly type: "write"; readonly batch: Batch }
+  | { readonly type: "load" | "commit" | "close"; readonly id: number }
+  | { readonly type: "change"; readonly id: number; readonly changes: readonly RecordChange[]; readonly balancesToDelete: readonly string[] };
+
+/** A call of one method of the reader. */
+export interface ReaderRequest {
+  readonly id: number;
+  readonly method: "entries" | "spent" | "totals" | "totalsByScope" | "audit";
+  readonly parameters: readonly unknown[];
+}
+
+/** Errors cross a thread as data: a clone would lose their class and code. */
+export interface ErrorText {
+  readonly message: string;
+  readonly code: ErrorCode | undefined;
+}
+
+export type WorkerAnswer =
+  | { readonly type: "answer"; readonly id: number; readonly value: unknown }
+  | { readonly type: "failure"; readonly id: number; readonly error: ErrorText }
+  | { readonly type: "committed"; readonly lastSequence: number }
+  | { readonly type: "problem"; readonly error: ErrorText };
+
+export function errorText(error: unknown): ErrorText {
+  if (error instanceof TollgateError) return { message: error.message, code: error.code };
+  return { message: error instanceof Error ? error.message : String(error), code: undefined };
+}
+
+export function errorOf({ message, code }: ErrorText): Error {
+  return code === undefined ? new Error(message) : new TollgateError(code, message);
+}

@@ -1,0 +1,94 @@
+import { DatabaseSync } from "node:sqlite";
+import { TollgateError } from "../../../base/errors.ts";
+
+export const SCHEMA_VERSION = 1;
+
+/** Roll-ups are kept by quarters of an hour: every zone's days and hours begin at one. */
+export const QUARTER_MS = 900_000;
+
+/** "TLGT": tells a ledger from any other SQLite file. */
+const APPLICATION_ID = 0x544c4754;
+
+// Entries arrive in the order of their ids, so one clustered tree is appended to, and a period is a range of it.
+const TABLES = `
+CREATE TABLE entries (
+  id TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, request_id TEXT NOT NULL, attempt_id TEXT NOT NULL, at INTEGER NOT NULL,
+  scopes TEXT NOT NULL, key_id TEXT, team_id TEXT, user_id TEXT, customer TEXT,
+  model TEXT NOT NULL, provider TEXT NOT NULL, upstream_model TEXT NOT NULL, deployment TEXT NOT NULL, route TEXT NOT NULL,
+  stream INTEGER NOT NULL, tags TEXT, metadata TEXT,
+  held INTEGER NOT NULL, cost INTEGER NOT NULL, overage INTEGER NOT NULL,
+  estimated TEXT, status TEXT NOT NULL, http_status INTEGER, lines TEXT, price_version TEXT, unpriced INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
+  answered_model TEXT, response_id TEXT, raw_usage TEXT, duration_ms REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_by_key ON entries (key_id, id);
+CREATE TABLE balances (
+  counter TEXT PRIMARY KEY NOT NULL, scope TEXT NOT NULL, spent INTEGER NOT NULL, spec TEXT NOT NULL, start INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollups (
+  scope TEXT NOT NULL, quarter INTEGER NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL,
+  requests INTEGER NOT NULL, cost INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL,
+  PRIMARY KEY (scope, quarter, model, provider)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE records (
+  kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (
+  one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL, last_sequence INTEGER NOT NULL, newest_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0);
+PRAGMA application_id = ${APPLICATION_ID};
+`;
+
+/**
+ * Opens the ledger for its one writer, and makes it if there is none.
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`
+ */
+export function openForWriting(path: string): DatabaseSync {
+  return opened(path, false, (database) => {
+    const tables = database.prepare("SELECT count(*) AS count FROM sqlite_schema").get() as { count: number };
+    // A file that is not empty must be recognised before anything about it is changed.
+    if (tables.count > 0) checkLedger(database, path);
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16000");
+    if (tables.count === 0) {
+      database.exec("BEGIN IMMEDIATE");
+      database.exec(TABLES);
+      database.exec("COMMIT");
+    }
+  });
+}
+
+/** Opens the ledger to read beside its writer. @throws TollgateError `ledger_newer`, `ledger_unreadable` */
+export function openForReading(path: string): DatabaseSync {
+  return opened(path, true, (database) => {
+    database.exec("PRAGMA busy_timeout = 5000");
+    checkLedger(database, path);
+  });
+}
+
+function opened(path: string, readOnly: boolean, prepare: (database: DatabaseSync) => void): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly });
+    prepare(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    if (error instanceof TollgateError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TollgateError("ledger_unreadable", `${path} cannot be read as a ledger (${reason}). Restore it from a copy, or name another data folder.`, { cause: error });
+  }
+}
+
+function checkLedger(database: DatabaseSync, path: string): void {
+  const mark = database.prepare("PRAGMA application_id").get() as { application_id: number };
+  if (mark.application_id !== APPLICATION_ID) {
+    throw new TollgateError("ledger_unreadable", `${path} is no ledger of Tollgate. Name another data folder.`);
+  }
+  const meta = database.prepare("SELECT schema_version AS version FROM meta").get() as { version: number } | undefined;
+  if (meta === undefined) throw new TollgateError("ledger_unreadable", `${path} has lost its version. Restore it from a copy.`);
+  if (meta.version > SCHEMA_VERSION) {
+    throw new TollgateError("ledger_newer", `${path} has schema ${meta.version}, and this version knows ${SCHEMA_VERSION}. Start the newer version of Tollgate.`);
+  }
+}

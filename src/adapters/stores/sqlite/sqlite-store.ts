@@ -1,0 +1,139 @@
+import type { Balance } from "../../../domain/ledger/ports.ts";
+import type { Batch, EntryFilter, LedgerStore, RecordChange } from "../../../domain/ledger/store.ts";
+import { auditLedger } from "./audit.ts";
+import { LedgerReader } from "./ledger-reader.ts";
+import type { Loaded } from "./ledger-writer.ts";
+import { errorOf, type ReaderRequest } from "./messages.ts";
+import { openForReading } from "./schema.ts";
+import { WorkerCalls } from "./worker-calls.ts";
+
+export interface SqliteStoreOptions {
+  /** The ledger's file; made if there is none. */
+  readonly path: string;
+  /** Told of every commit that failed and will be tried again, and of the end of a thread. */
+  onProblem(error: Error): void;
+}
+
+/**
+ * Opens the ledger in a file of SQLite (GATE 8.2): one thread writes, another reads.
+ *
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`
+ * @example const store = await openSqliteStore({ path: "data/ledger.db", onProblem: (error) => log(error) })
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<LedgerStore> {
+  const store = new SqliteStore(options);
+  try {
+    await store.load();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return store;
+}
+
+class SqliteStore implements LedgerStore {
+  private readonly options: SqliteStoreOptions;
+  private readonly writer: WorkerCalls;
+  private reader: WorkerCalls | undefined;
+  private readonly listeners: ((lastSequence: number) => void)[] = [];
+  private closing: Promise<void> | undefined;
+
+  constructor(options: SqliteStoreOptions) {
+    this.options = options;
+    this.writer = new WorkerCalls("writer-worker", options.path, {
+      notice: (notice) => {
+        if (notice.type === "problem") options.onProblem(errorOf(notice.error));
+        else for (const listener of this.listeners) listener(notice.lastSequence);
+      },
+      ended: (error) => options.onProblem(error),
+    });
+  }
+
+  async load(): Promise<Loaded> {
+    return (await this.writer.call({ type: "load" })) as Loaded;
+  }
+
+  write(batch: Batch): void {
+    this.writer.post({ type: "write", batch });
+  }
+
+  onCommitted(listener: (lastSequence: number) => void): void {
+    this.listeners.push(listener);
+  }
+
+  async commit(): Promise<void> {
+    await this.writer.call({ type: "commit" });
+  }
+
+  async change(changes: readonly RecordChange[], balancesToDelete: readonly string[] = []): Promise<void> {
+    await this.writer.call({ type: "change", changes, balancesToDelete });
+  }
+
+  entries(filter: EntryFilter): ReturnType<LedgerStore["entries"]> {
+    return this.read("entries", filter);
+  }
+
+  spent(scope: string, model: string | undefined, from: number, to: number): Promise<bigint> {
+    return this.read("spent", scope, model, from, to);
+  }
+
+  totals(query: Parameters<LedgerStore["totals"]>[0]): ReturnType<LedgerStore["totals"]> {
+    return this.read("totals", query);
+  }
+
+  totalsByScope(kind: string, from: number, to: number): ReturnType<LedgerStore["totalsByScope"]> {
+    return this.read("totalsByScope", kind, from, to);
+  }
+
+  audit(counters?: readonly Balance[]): ReturnType<LedgerStore["audit"]> {
+    return this.read("audit", counters);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    try {
+      await this.writer.call({ type: "close" });
+    } finally {
+      await this.writer.terminate();
+      await this.reader?.terminate();
+    }
+  }
+
+  /** A reader sees what is committed, so a commit goes first. */
+  private async read<Answer>(method: ReaderRequest["method"], ...parameters: readonly unknown[]): Promise<Answer> {
+    await this.commit();
+    this.reader ??= new WorkerCalls("reader-worker", this.options.path, {
+      ended: (error) => {
+        this.reader = undefined;
+        this.options.onProblem(error);
+      },
+    });
+    return (await this.reader.call({ method, parameters })) as Answer;
+  }
+}
+
+export interface SqliteReader extends Pick<LedgerReader, "entries" | "spent" | "totals" | "totalsByScope"> {
+  audit(counters?: readonly Balance[]): ReturnType<typeof auditLedger>;
+  close(): void;
+}
+
+/**
+ * Reads a ledger on this thread, for a command that runs beside a live gateway or without one.
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`
+ */
+export function openSqliteReader(path: string): SqliteReader {
+  const database = openForReading(path);
+  const reader = new LedgerReader(database);
+  return {
+    entries: (filter) => reader.entries(filter),
+    spent: (scope, model, from, to) => reader.spent(scope, model, from, to),
+    totals: (query) => reader.totals(query),
+    totalsByScope: (kind, from, to) => reader.totalsByScope(kind, from, to),
+    audit: (counters) => auditLedger(database, counters),
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,96 @@
+import { parentPort, workerData } from "node:worker_threads";
+import type { Batch } from "../../../domain/ledger/store.ts";
+import { LedgerWriter } from "./ledger-writer.ts";
+import { errorText, type WorkerAnswer, type WriterRequest } from "./messages.ts";
+import { openForWriting } from "./schema.ts";
+
+const COMMIT_ROWS = 1_000;
+const COMMIT_AFTER_MS = 200;
+const LONGEST_RETRY_MS = 5_000;
+
+const answer = (message: WorkerAnswer): void => parentPort?.postMessage(message);
+
+let connection: { readonly writer: LedgerWriter; close(): void } | undefined;
+let pending: Batch[] = [];
+let pendingRows = 0;
+let timer: NodeJS.Timeout | undefined;
+let retryMs = COMMIT_AFTER_MS;
+let failing = false;
+let waiting: number[] = [];
+
+function writer(): LedgerWriter {
+  if (connection === undefined) {
+    const database = openForWriting((workerData as { path: string }).path);
+    connection = { writer: new LedgerWriter(database), close: () => database.close() };
+  }
+  return connection.writer;
+}
+
+/** Commits what is pending. What failed stays pending and is tried again: nothing is dropped. */
+function commit(): boolean {
+  clearTimeout(timer);
+  timer = undefined;
+  if (pending.length > 0) {
+    try {
+      writer().write(pending);
+    } catch (error) {
+      failing = true;
+      answer({ type: "problem", error: errorText(error) });
+      timer = setTimeout(commit, retryMs);
+      retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
+      return false;
+    }
+    const lastSequence = pending.reduce((last, batch) => Math.max(last, batch.lastSequence), 0);
+    pending = [];
+    pendingRows = 0;
+    failing = false;
+    retryMs = COMMIT_AFTER_MS;
+    answer({ type: "committed", lastSequence });
+  }
+  for (const id of waiting) answer({ type: "answer", id, value: undefined });
+  waiting = [];
+  return true;
+}
+
+function receive(request: WriterRequest): void {
+  switch (request.type) {
+    case "write":
+      pending.push(request.batch);
+      pendingRows += request.batch.entries.length;
+      // While the disk is full the back-off decides, not the next batch.
+      if (failing) return;
+      if (pendingRows >= COMMIT_ROWS) commit();
+      else timer ??= setTimeout(commit, COMMIT_AFTER_MS);
+      return;
+    case "commit":
+      waiting.push(request.id);
+      if (!failing) commit();
+      return;
+    case "load":
+      respond(request.id, () => writer().load());
+      return;
+    case "change":
+      respond(request.id, () => {
+        // A balance that waits to be written must not come back after it was deleted.
+        if (!commit()) throw new Error("The ledger cannot be written (is the disk full?); the change was not made.");
+        writer().change(request.changes, request.balancesToDelete);
+      });
+      return;
+    case "close":
+      // What cannot be written now is still in the journal, and is replayed at the next start.
+      commit();
+      clearTimeout(timer);
+      respond(request.id, () => connection?.close());
+      parentPort?.close();
+  }
+}
+
+function respond(id: number, work: () => unknown): void {
+  try {
+    answer({ type: "answer", id, value: work() });
+  } catch (error) {
+    answer({ type: "failure", id, error: errorText(error) });
+  }
+}
+
+parentPort?.on("message", receive);
