@@ -74,5 +74,5 @@ function apply(text: string, splices: Splice[]): Buffer {
 
 /** UTF-8 bytes as one character each, to stand beside the latin1 body. */
 function bytesAsText(text: string): string {
-  return Buffer.from(text).toString("latin1");
+  return /^[\x20-\x7e]*$/.test(text) ? text : Buffer.from(text).toString("latin1");
 }

@@ -39,8 +39,8 @@ export const plainReader: PlainReader = {
     while (scan.next()) {
       if (scan.named("choices")) answer.choices = text.slice(scan.valueStart, scan.valueEnd);
       else if (scan.named("usage")) usage = raw.toString("utf8", scan.valueStart, scan.valueEnd);
-      else if (scan.named("model")) answer.model = textOf(raw, scan);
-      else if (scan.named("id")) answer.responseId = textOf(raw, scan);
+      else if (scan.named("model")) answer.model = textOf(raw, text, scan);
+      else if (scan.named("id")) answer.responseId = textOf(raw, text, scan);
       else if (scan.named("error")) failed = !text.startsWith("null", scan.valueStart);
     }
     // A body that breaks off says nothing that can be believed, whatever came before.
@@ -63,9 +63,14 @@ function believe(answer: Answer, usage: string): void {
   }
 }
 
+/** A text that stands for itself, quotes included. */
+const PLAIN_TEXT = /^"[ !#-[\]-~]+"$/;
+
 /** The current member's value if it is a non-empty text. Copied, so that it does not keep the whole answer in memory. */
-function textOf(raw: Buffer, scan: MemberScan): string | undefined {
-  const value = parseOrUndefined(raw.toString("utf8", scan.valueStart, scan.valueEnd));
+function textOf(raw: Buffer, text: string, scan: MemberScan): string | undefined {
+  const { valueStart, valueEnd } = scan;
+  if (PLAIN_TEXT.test(text.slice(valueStart, valueEnd))) return raw.toString("latin1", valueStart + 1, valueEnd - 1);
+  const value = parseOrUndefined(raw.toString("utf8", valueStart, valueEnd));
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 

@@ -8,6 +8,7 @@ import { isObject, type JsonObject, type StreamEvent } from "./wire.ts";
 /** Events that are parsed in search of the answer's model and id; Azure's first event has neither. */
 const IDENTITY_EVENTS_MAX = 8;
 
+const LINE_FEED = 0x0a;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
@@ -36,33 +37,44 @@ export class StreamMeter {
   #failed = false;
   #finished = false;
   #identityEvents = 0;
-  /** What all events of this stream begin with, up to the generated text. */
-  #envelope = "";
+  /** What the events of this stream begin with, up to `"delta":`, and end with, from `"finish_reason":null`. */
+  #head = "";
+  #tail = "";
   #usageData = "";
 
   /** Counts a text of whole events ending in \n\n at once, if none of them needs a look. Otherwise changes nothing. */
   takePlain(text: string): boolean {
     const length = text.length;
-    if (!this.settled || text.charCodeAt(length - 1) !== 0x0a || text.includes("\r") || needsLook(text)) return false;
+    if (!this.settled || text.charCodeAt(length - 1) !== LINE_FEED || text.includes("\r")) return false;
     let bytes = 0;
+    let finished = this.#finished;
     let at = 0;
     while (at < length) {
       const end = text.indexOf("\n\n", at);
       if (end < 0) return false;
-      bytes += this.#generated(text, at, end);
+      const framed = this.#framed(text, at, end);
+      if (framed < 0) {
+        const event = text.slice(at, end);
+        if (needsLook(event)) return false;
+        finished ||= finishes(event);
+        bytes += end - at;
+      } else bytes += framed;
       at = end + 2;
     }
     this.outputBytes += bytes;
-    this.#finished ||= finishes(text);
+    this.#finished = finished;
     return true;
   }
 
   /** @param event its text as latin1, without the blank line */
   take(event: string): Verdict {
-    if (this.settled && !needsLook(event)) {
-      this.outputBytes += this.#generated(event, 0, event.length);
-      this.#finished ||= finishes(event);
-      return "pass";
+    if (this.settled) {
+      const framed = this.#framed(event, 0, event.length);
+      if (framed >= 0 || !needsLook(event)) {
+        this.outputBytes += framed < 0 ? event.length : framed;
+        this.#finished ||= framed < 0 && finishes(event);
+        return "pass";
+      }
     }
     const data = dataOf(event);
     if (data !== undefined && data.trim() === "[DONE]") {
@@ -106,7 +118,8 @@ export class StreamMeter {
     copy.#failed = this.#failed;
     copy.#finished = this.#finished;
     copy.#identityEvents = this.#identityEvents;
-    copy.#envelope = this.#envelope;
+    copy.#head = this.#head;
+    copy.#tail = this.#tail;
     copy.#usageData = this.#usageData;
     return copy;
   }
@@ -125,7 +138,8 @@ export class StreamMeter {
     if (usage !== undefined) this.#believe(usage, data);
     // An error is never withheld, whatever else its event carries.
     if (Array.isArray(parsed.choices) && parsed.choices.length === 0) return isObject(parsed.usage) && !failed ? "usage" : "pass";
-    this.outputBytes += this.#generated(event, 0, event.length);
+    const framed = this.#framed(event, 0, event.length);
+    this.outputBytes += framed < 0 ? event.length : framed;
     this.#finished ||= finishes(event);
     return "pass";
   }
@@ -135,8 +149,7 @@ export class StreamMeter {
     this.responseId ??= nonEmpty(parsed.id);
     if (this.model !== undefined && this.responseId !== undefined) this.settled = true;
     else this.#countIdentityEvent();
-    const delta = this.settled ? event.indexOf('"delta":') : -1;
-    if (delta >= 0) this.#envelope = event.slice(0, delta + 8);
+    if (this.settled) this.#learnFrame(event);
   }
 
   #countIdentityEvent(): void {
@@ -152,10 +165,26 @@ export class StreamMeter {
     this.problem = typeof found === "string" ? found : undefined;
   }
 
-  /** No more than this many bytes of an event are generated text. */
-  #generated(text: string, start: number, end: number): number {
-    const envelope = this.#envelope;
-    return end - start - (envelope !== "" && text.startsWith(envelope, start) ? envelope.length : 0);
+  /** Providers repeat everything around the delta in each event. */
+  #learnFrame(event: string): void {
+    const delta = event.indexOf('"delta":');
+    const finish = event.lastIndexOf('"finish_reason":');
+    if (delta < 0 || finish < delta || !/^"finish_reason": ?null/.test(event.slice(finish)) || needsLook(event)) return;
+    this.#head = event.slice(0, delta + 8);
+    this.#tail = event.slice(finish);
+  }
+
+  /**
+   * Bytes between the frame that this stream repeats, or -1. Between `"delta":` and an unfinished end of the choices no
+   * provider can put usage, an error or the end, so such an event needs no look; and no more than these bytes are
+   * generated text.
+   */
+  #framed(text: string, start: number, end: number): number {
+    const head = this.#head;
+    const tail = this.#tail;
+    const from = start + head.length;
+    const to = end - tail.length;
+    return head !== "" && from <= to && text.slice(to, end) === tail && text.slice(start, from) === head ? to - from : -1;
   }
 }
 
