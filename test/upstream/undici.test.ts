@@ -3,7 +3,7 @@ import http from "node:http";
 import net from "node:net";
 import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { createUndiciUpstream, type UndiciUpstream, type UndiciUpstreamOptions } from "../../src/adapters/upstream/undici/create-upstream.ts";
+import { createUndiciUpstream, type UndiciUpstream, type UndiciUpstreamOptions } from "../../src/adapters/upstream/undici/undici-upstream.ts";
 import { listen, post } from "./recorder.ts";
 
 const cleanUps: (() => unknown)[] = [];
