@@ -26,7 +26,7 @@ export interface ChatRoute {
 
 const BEARER = { aliases: [], baseNames: [], versionNames: [], auth: "bearer", keyOptional: false, capField: "max_tokens", supportsStreamOptions: true } as const;
 
-const PROVIDERS: readonly ProviderEntry[] = [
+export const PROVIDERS: readonly ProviderEntry[] = [
   { ...BEARER, name: "openai", baseUrl: "https://api.openai.com/v1", keyNames: ["OPENAI_API_KEY"], baseNames: ["OPENAI_BASE_URL", "OPENAI_API_BASE"], capField: "max_completion_tokens" },
   { ...BEARER, name: "azure", baseUrl: undefined, keyNames: ["AZURE_API_KEY"], baseNames: ["AZURE_API_BASE"], versionNames: ["AZURE_API_VERSION"], auth: "api-key", capField: "max_completion_tokens" },
   { ...BEARER, name: "anthropic", baseUrl: "https://api.anthropic.com/v1", keyNames: ["ANTHROPIC_API_KEY"] },
