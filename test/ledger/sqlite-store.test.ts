@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openSqliteStore } from "../../src/adapters/stores/sqlite/store.ts";
-import { LedgerReader } from "../../src/adapters/stores/sqlite/reader.ts";
-import { LedgerWriter, openForWriting } from "../../src/adapters/stores/sqlite/writer.ts";
+import { LedgerWriter } from "../../src/adapters/stores/sqlite/ledger-writer.ts";
+import { openForWriting } from "../../src/adapters/stores/sqlite/schema.ts";
+import { openSqliteReader, openSqliteStore } from "../../src/adapters/stores/sqlite/store.ts";
 import { ulidTime } from "../../src/base/ids.ts";
 import { counterId } from "../../src/domain/ledger/counter-id.ts";
 import type { Entry } from "../../src/domain/ledger/entry.ts";
 import type { Balance } from "../../src/domain/ledger/ports.ts";
+import type { Batch } from "../../src/domain/ledger/store.ts";
 import { LIFETIME } from "../../src/domain/windows/window.ts";
 
 let folder: string;
@@ -34,6 +35,14 @@ function lifetime(kind: "global" | "key", spent: bigint): Balance {
   return { counter: counterId(scope, undefined, LIFETIME, 0), scope: kind === "key" ? "key:K" : "global", spent, spec: JSON.stringify(LIFETIME), start: 0 };
 }
 
+/** Writes each list of batches in a transaction of its own. */
+function writeAll(...lists: readonly Batch[][]): void {
+  const database = openForWriting(path);
+  const writer = new LedgerWriter(database);
+  for (const batches of lists) writer.write(batches);
+  database.close();
+}
+
 test("promise 5: entries, roll-ups and balances agree to the nano-dollar, beyond what a float can hold", async () => {
   const store = await openSqliteStore({ path, onProblem: (error) => { throw error; } });
   const costs = [1n, 9_007_199_254_740_993n, 157_500n];
@@ -49,22 +58,17 @@ test("promise 5: entries, roll-ups and balances agree to the nano-dollar, beyond
 });
 
 test("promise 4: a batch that is written again changes nothing", () => {
-  const writer = new LedgerWriter(openForWriting(path));
   const batch = { entries: [entry(1, 5n), entry(2, 6n)], balances: [lifetime("global", 11n), lifetime("key", 11n)], lastSequence: 2 };
-  writer.commit([batch, batch]);
-  writer.commit([batch]);
-  writer.close();
-  const reader = new LedgerReader(path);
+  writeAll([batch, batch], [batch]);
+  const reader = openSqliteReader(path);
   expect(reader.audit()).toMatchObject({ agree: true, entries: 2, totalNanoUsd: "11" });
   reader.close();
 });
 
 test("6.3 the sum of any period equals the sum of its entries, whole quarters and parts of them", () => {
-  const writer = new LedgerWriter(openForWriting(path));
   const entries = Array.from({ length: 300 }, (_, i) => entry(i, BigInt(i * i + 1), START + i * 47_123));
-  writer.commit([{ entries, balances: [], lastSequence: 300 }]);
-  writer.close();
-  const reader = new LedgerReader(path);
+  writeAll([{ entries, balances: [], lastSequence: 300 }]);
+  const reader = openSqliteReader(path);
   const instant = fc.integer({ min: START - 1_000_000, max: START + 15_000_000 });
   fc.assert(fc.property(instant, instant, (a, b) => {
     const [from, to] = a < b ? [a, b] : [b, a];
@@ -75,18 +79,16 @@ test("6.3 the sum of any period equals the sum of its entries, whole quarters an
 });
 
 test("8.3 an audit names the first difference, in a balance, a roll-up and a live counter", () => {
-  const writer = new LedgerWriter(openForWriting(path));
-  writer.commit([{ entries: [entry(1, 5n)], balances: [lifetime("global", 5n), lifetime("key", 5n)], lastSequence: 1 }]);
-  writer.close();
-  const reader = new LedgerReader(path);
-  expect(reader.audit([lifetime("key", 6n)])).toMatchObject({ agree: false, firstDifference: expect.stringContaining("The counter key:K") });
+  writeAll([{ entries: [entry(1, 5n)], balances: [lifetime("global", 5n), lifetime("key", 5n)], lastSequence: 1 }]);
+  const reader = openSqliteReader(path);
+  expect(reader.audit([lifetime("key", 6n)])).toMatchObject({ agree: false, firstDifference: expect.stringContaining("The live counter key:K") });
   reader.close();
   const database = new DatabaseSync(path);
   database.exec("UPDATE balances SET spent = 4 WHERE scope = 'global'");
-  const balance = new LedgerReader(path);
-  expect(balance.audit().firstDifference).toContain("says $0.000000004, its entries sum to $0.000000005");
+  const balance = openSqliteReader(path);
+  expect(balance.audit().firstDifference).toContain("says $0.000000004, the entries say $0.000000005");
   database.exec("UPDATE rollups SET cost = 9 WHERE scope = 'key:K'");
-  expect(balance.audit().firstDifference).toContain("The roll-up of key:K");
+  expect(balance.audit().firstDifference).toContain("The roll-ups of key:K");
   balance.close();
   database.close();
 });
@@ -108,7 +110,7 @@ test("a file that is no ledger, and one of a newer version, are refused by name"
   rmSync(path);
   openForWriting(path).close();
   const database = new DatabaseSync(path);
-  database.exec("UPDATE meta SET value = 99 WHERE name = 'schema_version'");
+  database.exec("UPDATE meta SET schema_version = 99");
   database.close();
   expect(() => openForWriting(path)).toThrowError(expect.objectContaining({ code: "ledger_newer" }));
 });

@@ -1,121 +1,139 @@
-import { Worker } from "node:worker_threads";
-import { TollgateError } from "../../../base/errors.ts";
-import type { LedgerStore } from "../../../domain/ledger/store.ts";
-import type { WriterRequest } from "./writer-worker.ts";
+import type { Balance } from "../../../domain/ledger/ports.ts";
+import type { Batch, EntryFilter, LedgerStore, RecordChange } from "../../../domain/ledger/store.ts";
+import { auditLedger } from "./audit.ts";
+import { LedgerReader } from "./ledger-reader.ts";
+import type { Loaded } from "./ledger-writer.ts";
+import { errorOf, type ReaderRequest } from "./messages.ts";
+import { openForReading } from "./schema.ts";
+import { WorkerCalls } from "./worker-calls.ts";
 
-type Call = { [M in keyof ReaderCalls]: { id: number; method: M; args: ReaderCalls[M] } }[keyof ReaderCalls];
-interface ReaderCalls {
-  entries: Parameters<LedgerStore["entries"]>;
-  spent: Parameters<LedgerStore["spent"]>;
-  totals: Parameters<LedgerStore["totals"]>;
-  totalsByScope: Parameters<LedgerStore["totalsByScope"]>;
-  audit: Parameters<LedgerStore["audit"]>;
+export interface SqliteStoreOptions {
+  /** The ledger's file; made if there is none. */
+  readonly path: string;
+  /** Told of every commit that failed and will be tried again, and of the end of a thread. */
+  onProblem(error: Error): void;
 }
-
-interface Answer {
-  readonly type: string;
-  readonly id?: number;
-  readonly lost?: string;
-  readonly error?: string;
-  readonly result?: unknown;
-  readonly message?: string;
-  readonly lastSequence?: number;
-  readonly state?: Awaited<ReturnType<LedgerStore["load"]>>;
-}
-
-/** The extension of this file, so that workers start from source and from the build alike. */
-const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 
 /**
- * The ledger in one SQLite file: a worker thread holds the one connection that writes, another one reads.
- * @throws TollgateError `ledger_unreadable`, `ledger_newer`
+ * Opens the ledger in a file of SQLite (GATE 8.2): one thread writes, another reads.
+ *
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`
+ * @example const store = await openSqliteStore({ path: "data/ledger.db", onProblem: (error) => log(error) })
  */
-export async function openSqliteStore(options: { readonly path: string; readonly onProblem: (error: Error) => void }): Promise<LedgerStore> {
-  const writer = startWorker("writer-worker", options.path);
-  const pending = new Map<number, (answer: Answer) => void>();
-  const listeners: ((lastSequence: number) => void)[] = [];
-  let nextId = 1;
-  const state = await new Promise<NonNullable<Answer["state"]>>((resolve, reject) => {
-    writer.once("error", reject);
-    writer.on("message", (answer: Answer) => {
-      if (answer.type === "loaded") resolve(answer.state as NonNullable<Answer["state"]>);
-      else if (answer.type === "committed") for (const listener of listeners) listener(answer.lastSequence as number);
-      else if (answer.type === "problem") options.onProblem(new Error(answer.message));
-      else settle(pending, answer);
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<LedgerStore> {
+  const store = new SqliteStore(options);
+  try {
+    await store.load();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return store;
+}
+
+class SqliteStore implements LedgerStore {
+  private readonly options: SqliteStoreOptions;
+  private readonly writer: WorkerCalls;
+  private reader: WorkerCalls | undefined;
+  private readonly listeners: ((lastSequence: number) => void)[] = [];
+  private closing: Promise<void> | undefined;
+
+  constructor(options: SqliteStoreOptions) {
+    this.options = options;
+    this.writer = new WorkerCalls("writer-worker", options.path, {
+      notice: (notice) => {
+        if (notice.type === "problem") options.onProblem(errorOf(notice.error));
+        else for (const listener of this.listeners) listener(notice.lastSequence);
+      },
+      ended: (error) => options.onProblem(error),
     });
-  }).catch((error: Error & { code?: string }) => {
-    throw asTollgateError(error, options.path);
-  });
-  writer.on("error", options.onProblem);
-  const ask = async (request: { [K in WriterRequest as K["type"]]: Omit<K, "id"> }["commit" | "change" | "close"]): Promise<Answer> => {
-    const id = nextId++;
-    const answer = new Promise<Answer>((resolve) => pending.set(id, resolve));
-    writer.postMessage({ ...request, id });
-    const result = await answer;
-    if (result.error !== undefined) throw new TollgateError("ledger_unreadable", `The ledger could not be written: ${result.error}.`);
-    return result;
-  };
-  const reader = lazyReader(options.path, options.onProblem);
-  const read = async <M extends keyof ReaderCalls>(method: M, ...args: ReaderCalls[M]): Promise<never> => {
-    await ask({ type: "commit" });
-    return (await reader.call(method, args)) as never;
-  };
+  }
+
+  async load(): Promise<Loaded> {
+    return (await this.writer.call({ type: "load" })) as Loaded;
+  }
+
+  write(batch: Batch): void {
+    this.writer.post({ type: "write", batch });
+  }
+
+  onCommitted(listener: (lastSequence: number) => void): void {
+    this.listeners.push(listener);
+  }
+
+  async commit(): Promise<void> {
+    await this.writer.call({ type: "commit" });
+  }
+
+  async change(changes: readonly RecordChange[], balancesToDelete: readonly string[] = []): Promise<void> {
+    await this.writer.call({ type: "change", changes, balancesToDelete });
+  }
+
+  entries(filter: EntryFilter): ReturnType<LedgerStore["entries"]> {
+    return this.read("entries", filter);
+  }
+
+  spent(scope: string, model: string | undefined, from: number, to: number): Promise<bigint> {
+    return this.read("spent", scope, model, from, to);
+  }
+
+  totals(query: Parameters<LedgerStore["totals"]>[0]): ReturnType<LedgerStore["totals"]> {
+    return this.read("totals", query);
+  }
+
+  totalsByScope(kind: string, from: number, to: number): ReturnType<LedgerStore["totalsByScope"]> {
+    return this.read("totalsByScope", kind, from, to);
+  }
+
+  audit(counters?: readonly Balance[]): ReturnType<LedgerStore["audit"]> {
+    return this.read("audit", counters);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    try {
+      await this.writer.call({ type: "close" });
+    } finally {
+      await this.writer.terminate();
+      await this.reader?.terminate();
+    }
+  }
+
+  /** A reader sees what is committed, so a commit goes first. */
+  private async read<Answer>(method: ReaderRequest["method"], ...parameters: readonly unknown[]): Promise<Answer> {
+    await this.commit();
+    this.reader ??= new WorkerCalls("reader-worker", this.options.path, {
+      ended: (error) => {
+        this.reader = undefined;
+        this.options.onProblem(error);
+      },
+    });
+    return (await this.reader.call({ method, parameters })) as Answer;
+  }
+}
+
+export interface SqliteReader extends Pick<LedgerReader, "entries" | "spent" | "totals" | "totalsByScope"> {
+  audit(counters?: readonly Balance[]): ReturnType<typeof auditLedger>;
+  close(): void;
+}
+
+/**
+ * Reads a ledger on this thread, for a command that runs beside a live gateway or without one.
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`
+ */
+export function openSqliteReader(path: string): SqliteReader {
+  const database = openForReading(path);
+  const reader = new LedgerReader(database);
   return {
-    load: () => Promise.resolve(state),
-    write: (batch) => writer.postMessage({ type: "batch", batch } satisfies WriterRequest),
-    onCommitted: (listener) => { listeners.push(listener); },
-    commit: async () => { await ask({ type: "commit" }); },
-    change: async (changes, balancesToDelete = []) => {
-      const { lost } = await ask({ type: "change", changes, balancesToDelete });
-      if (lost !== undefined) throw new TollgateError("conflict", `The ${lost} was changed by somebody else at the same time. Read it again and repeat the change.`);
-    },
-    entries: (...args) => read("entries", ...args),
-    spent: (...args) => read("spent", ...args),
-    totals: (...args) => read("totals", ...args),
-    totalsByScope: (...args) => read("totalsByScope", ...args),
-    audit: (...args) => read("audit", ...args),
-    close: async () => {
-      await ask({ type: "close" });
-      await Promise.all([writer.terminate(), reader.close()]);
-    },
+    entries: (filter) => reader.entries(filter),
+    spent: (scope, model, from, to) => reader.spent(scope, model, from, to),
+    totals: (query) => reader.totals(query),
+    totalsByScope: (kind, from, to) => reader.totalsByScope(kind, from, to),
+    audit: (counters) => auditLedger(database, counters),
+    close: () => database.close(),
   };
-}
-
-function lazyReader(path: string, onProblem: (error: Error) => void) {
-  const pending = new Map<number, (answer: Answer) => void>();
-  let worker: Worker | undefined;
-  let nextId = 1;
-  const start = (): Worker => {
-    const started = startWorker("reader-worker", path);
-    started.on("message", (answer: Answer) => settle(pending, answer));
-    started.on("error", onProblem);
-    return started;
-  };
-  return {
-    async call<M extends keyof ReaderCalls>(method: M, args: ReaderCalls[M]): Promise<unknown> {
-      worker ??= start();
-      const id = nextId++;
-      const answer = new Promise<Answer>((resolve) => pending.set(id, resolve));
-      worker.postMessage({ id, method, args } as Call);
-      const { result, error } = await answer;
-      if (error !== undefined) throw new TollgateError("ledger_unreadable", `The ledger could not be read: ${error}.`);
-      return result;
-    },
-    close: async () => { await worker?.terminate(); },
-  };
-}
-
-function startWorker(name: string, path: string): Worker {
-  return new Worker(new URL(`./${name}.${EXTENSION}`, import.meta.url), { workerData: { path } });
-}
-
-function settle(pending: Map<number, (answer: Answer) => void>, answer: Answer): void {
-  const resolve = pending.get(answer.id as number);
-  pending.delete(answer.id as number);
-  resolve?.(answer);
-}
-
-function asTollgateError(error: Error & { code?: string }, path: string): TollgateError {
-  const code = error.code === "ledger_newer" ? "ledger_newer" : "ledger_unreadable";
-  return new TollgateError(code, error.message || `${path} cannot be opened.`, { cause: error });
 }
