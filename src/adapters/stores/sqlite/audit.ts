@@ -7,6 +7,7 @@ import type { WindowSpan, WindowSpec } from "../../../domain/windows/window.ts";
 
 interface EntryRow {
   readonly at: bigint;
+  readonly kind: string;
   readonly scopes: string;
   readonly model: string;
   readonly cost: bigint;
@@ -42,13 +43,13 @@ function audit(database: DatabaseSync, counters: readonly Balance[]): AuditRepor
   const byScope = new Map<string, bigint>();
   let entries = 0;
   let total = 0n;
-  const rows = database.prepare("SELECT at, scopes, model, cost FROM entries ORDER BY id");
+  const rows = database.prepare("SELECT at, kind, scopes, model, cost FROM entries ORDER BY id");
   rows.setReadBigInts(true);
   for (const row of rows.iterate() as Iterable<unknown> as Iterable<EntryRow>) {
     entries += 1;
     total += row.cost;
     for (const scope of row.scopes.split(",")) {
-      byScope.set(scope, (byScope.get(scope) ?? 0n) + row.cost);
+      if (row.kind !== "adjustment") byScope.set(scope, (byScope.get(scope) ?? 0n) + row.cost);
       recounts.count(scope, row);
     }
   }

@@ -16,7 +16,7 @@ const GROUPS = { model: "model", provider: "provider", day: "date(quarter * 900,
 
 // Whole quarters come from roll-ups; what the period cuts off at either end is counted entry by entry (GATE 6.3).
 const ENTRY_ROWS = `SELECT at / ${QUARTER_MS} AS quarter, model, provider, kind = 'charge' AS requests, cost, input_tokens, output_tokens
-  FROM entries WHERE id >= ? AND id < ? AND instr(',' || scopes || ',', ',' || ? || ',') > 0`;
+  FROM entries WHERE id >= ? AND id < ? AND kind <> 'adjustment' AND instr(',' || scopes || ',', ',' || ? || ',') > 0`;
 const ROWS = `SELECT quarter, model, provider, requests, cost, input_tokens, output_tokens FROM rollups WHERE scope = ? AND quarter >= ? AND quarter < ?
   UNION ALL ${ENTRY_ROWS} UNION ALL ${ENTRY_ROWS}`;
 
@@ -76,8 +76,8 @@ export class LedgerReader {
         `SELECT scope, CAST(sum(cost) AS TEXT) AS cost, sum(requests) AS requests, sum(input_tokens) AS inputTokens, sum(output_tokens) AS outputTokens FROM (
           SELECT scope, requests, cost, input_tokens, output_tokens FROM rollups WHERE scope >= ? || ':' AND scope < ? || ';' AND quarter >= ? AND quarter < ?
           UNION ALL SELECT value, kind = 'charge', cost, input_tokens, output_tokens
-          FROM entries, json_each('["' || replace(scopes, ',', '","') || '"]')
-          WHERE ((id >= ? AND id < ?) OR (id >= ? AND id < ?)) AND value >= ? || ':' AND value < ? || ';'
+          FROM entries, json_each('[' || replace(json_quote(scopes), ',', '","') || ']')
+          WHERE ((entries.id >= ? AND entries.id < ?) OR (entries.id >= ? AND entries.id < ?)) AND kind <> 'adjustment' AND value >= ? || ':' AND value < ? || ';'
         ) GROUP BY scope ORDER BY sum(cost) DESC, scope`,
       )
       .all(kind, kind, period.first, period.end, ...period.head, ...period.tail, kind, kind);

@@ -32,6 +32,8 @@ export class RollupSums {
 
   /** Call it for entries that were really inserted, or a replay would count twice. */
   add(entry: Entry): void {
+    // An adjustment moves a balance and is no cost: it is in no report (GATE 1.3).
+    if (entry.kind === "adjustment") return;
     const quarter = Math.floor(entry.at / QUARTER_MS);
     const cost = BigInt(entry.cost);
     for (const scope of entry.scopes.split(",")) {
