@@ -13,6 +13,7 @@ export function readModels(top: Section): readonly ModelConfig[] {
   const models: ModelConfig[] = [];
   const ids = new Set<string>();
   for (const entry of top.sections("model_list", SECTIONS.model)) {
+    if (!entry.valid) continue;
     const params = entry.section("litellm_params", SECTIONS.params);
     const info = entry.section("model_info", SECTIONS.info);
     const modelName = entry.text("model_name");

@@ -26,6 +26,8 @@ export class Findings {
 /** One mapping of a configuration: typed reads that note a problem with its path and go on. */
 export class Section {
   readonly path: string;
+  /** It is absent, or a mapping. */
+  readonly valid: boolean;
   private readonly tree: TreeMap;
   private readonly findings: Findings;
 
@@ -33,7 +35,8 @@ export class Section {
     this.path = path;
     this.findings = findings;
     const present = tree !== undefined && tree !== null;
-    if (present && !(tree instanceof Map)) findings.problem(path === "" ? "the file" : path, "must be a mapping of names to values.");
+    this.valid = !present || tree instanceof Map;
+    if (!this.valid) findings.problem(path === "" ? "the file" : path, "must be a mapping of names to values.");
     this.tree = present && tree instanceof Map ? (tree as TreeMap) : new Map();
     if (table !== undefined) this.checkNames(table);
   }

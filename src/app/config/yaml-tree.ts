@@ -32,7 +32,7 @@ export function readTree(text: string, problem: (sentence: string) => void): Tre
     return new TreeReader(document).read(document.contents as Node | null, 0);
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
-    problem(error.message);
+    problem(`the YAML: ${error.message}`);
     return undefined;
   }
 }
@@ -49,9 +49,13 @@ class TreeReader {
 
   read(node: Node | null, depth: number): Tree {
     this.nodes += 1;
-    if (this.nodes > NODES_MAX || depth > DEPTH_MAX) throw new TreeError(`the YAML is too large or too deep (aliases count each time; at most ${NODES_MAX} values, ${DEPTH_MAX} levels).`);
+    if (this.nodes > NODES_MAX || depth > DEPTH_MAX) throw new TreeError(`it is too large or too deep (aliases count each time; at most ${NODES_MAX} values, ${DEPTH_MAX} levels).`);
     if (node === null) return null;
-    if (isAlias(node)) return this.read(node.resolve(this.document as Parameters<typeof node.resolve>[0]) ?? null, depth + 1);
+    if (isAlias(node)) {
+      const target = node.resolve(this.document as Parameters<typeof node.resolve>[0]);
+      if (target === undefined) throw new TreeError("an alias (*name) has no anchor (&name) before it.");
+      return this.read(target, depth + 1);
+    }
     if (isSeq(node)) return node.items.map((item) => this.read(item as Node | null, depth + 1));
     if (isMap(node)) return this.readMap(node.items as readonly { key: unknown; value: unknown }[], depth);
     if (!isScalar(node)) return null;
