@@ -112,3 +112,36 @@ test("8.2 a commit that another program blocks is reported, tried again, and los
   expect(await store.spent("key:A", undefined, 0, Infinity)).toBe(9n);
   await store.close();
 });
+
+test("8.3 counters taken while traffic goes on are compared with the entries of that moment, not with later ones", async () => {
+  const store = await openSqliteStore({ path, onProblem: (error) => { throw error; } });
+  const entries: Entry[] = [];
+  for (let round = 0; round < 20; round += 1) {
+    const entry = entryOfDraft({ minute: round, cost: 5n, key: "A", model: "m" }, round);
+    entries.push(entry);
+    store.write({ entries: [entry], balances: balancesOf(entries), lastSequence: round + 1 });
+    const audits = [store.audit(balancesOf(entries)), store.audit(balancesOf(entries))];
+    const late = entryOfDraft({ minute: round, cost: 3n, key: "A", model: "n" }, 1_000 + round);
+    entries.push(late);
+    store.write({ entries: [late], balances: balancesOf(entries), lastSequence: round + 1 });
+    await Promise.all([store.commit(), store.change([{ kind: "setting", id: "s", expectedVersion: round, document: "{}" }])]);
+    for (const report of await Promise.all(audits)) expect(report).toMatchObject({ firstDifference: null, entries: 2 * round + 1 });
+  }
+  await store.close();
+});
+
+test("8.3 the balance of a deleted scope is not missed by an audit, one that vanished is", async () => {
+  const store = await openSqliteStore({ path, onProblem: (error) => { throw error; } });
+  const entry = entryOfDraft({ minute: 1, cost: 5n, key: "A", model: "m" }, 1);
+  const balances = balancesOf([entry]);
+  store.write({ entries: [entry], balances, lastSequence: 1 });
+  await store.change([], balances.filter((one) => one.scope === "key:A").map((one) => one.counter));
+  expect(await store.audit()).toMatchObject({ agree: true });
+  await store.close();
+  const database = new DatabaseSync(path);
+  database.exec("DELETE FROM deleted_balances");
+  database.close();
+  const reader = openSqliteReader(path);
+  expect(reader.audit().firstDifference).toContain("missing lifetime balance of key:A");
+  reader.close();
+});

@@ -25,10 +25,15 @@ interface Recount {
 /**
  * Counts every entry again and compares the sums with roll-ups, balances and, where given, live counters (GATE 8.3).
  * All reads see one state of the ledger, beside a gateway that goes on writing.
+ *
+ * @param begun called once that state is fixed
  */
-export function auditLedger(database: DatabaseSync, counters: readonly Balance[] = []): AuditReport {
+export function auditLedger(database: DatabaseSync, counters: readonly Balance[] = [], begun: () => void = () => {}): AuditReport {
   database.exec("BEGIN");
   try {
+    // The first read fixes the state that all later ones see.
+    database.prepare("SELECT last_sequence FROM meta").get();
+    begun();
     return audit(database, counters);
   } finally {
     database.exec("COMMIT");
@@ -54,7 +59,7 @@ function audit(database: DatabaseSync, counters: readonly Balance[]): AuditRepor
     }
   }
   const firstDifference =
-    rollupDifference(database, byScope) ?? missingBalance(balances, byScope) ?? recounts.difference("balance", balances) ?? recounts.difference("live counter", counters);
+    rollupDifference(database, byScope) ?? missingBalance(database, balances, byScope) ?? recounts.difference("balance", balances) ?? recounts.difference("live counter", counters);
   return { agree: firstDifference === null, entries, scopes: byScope.size, balances: balances.length, totalNanoUsd: total.toString(), firstDifference };
 }
 
@@ -124,8 +129,9 @@ function rollupDifference(database: DatabaseSync, byScope: ReadonlyMap<string, b
 }
 
 /** Every charged scope has a lifetime balance; without it a restart would begin at zero. */
-function missingBalance(balances: readonly Balance[], byScope: ReadonlyMap<string, bigint>): string | null {
+function missingBalance(database: DatabaseSync, balances: readonly Balance[], byScope: ReadonlyMap<string, bigint>): string | null {
   const kept = new Set(balances.filter((balance) => modelOf(balance) === undefined && isLifetime(balance)).map((balance) => balance.scope));
+  for (const row of database.prepare("SELECT scope FROM deleted_balances").iterate()) kept.add(String(row["scope"]));
   for (const [scope, sum] of byScope) if (sum !== 0n && !kept.has(scope)) return sentence(`The missing lifetime balance of ${scope}`, 0n, sum);
   return null;
 }

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
 import type { Balance } from "../../../domain/ledger/ports.ts";
 import type { Batch, RecordChange, StoredRecord } from "../../../domain/ledger/store.ts";
+import { LIFETIME } from "../../../domain/windows/window.ts";
 import { INSERT_ENTRY, valuesOf } from "./entry-columns.ts";
 import { RollupSums } from "./rollup-sums.ts";
 
@@ -65,8 +66,13 @@ export class LedgerWriter {
   change(changes: readonly RecordChange[], balancesToDelete: readonly string[]): void {
     this.transaction(() => {
       for (const change of changes) this.changeRecord(change);
+      // The entries of a deleted scope stay: an audit must know that its balance is not missing.
+      const remember = this.database.prepare("INSERT OR IGNORE INTO deleted_balances SELECT counter, scope FROM balances WHERE counter = ? AND spec = ?");
       const remove = this.database.prepare("DELETE FROM balances WHERE counter = ?");
-      for (const counter of balancesToDelete) remove.run(counter);
+      for (const counter of balancesToDelete) {
+        remember.run(counter, JSON.stringify(LIFETIME));
+        remove.run(counter);
+      }
     });
   }
 

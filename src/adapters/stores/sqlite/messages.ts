@@ -4,7 +4,8 @@ import type { Batch, RecordChange } from "../../../domain/ledger/store.ts";
 /** What the store asks of its writer. Requests with an `id` are answered. */
 export type WriterRequest =
   | { readonly type: "write"; readonly batch: Batch }
-  | { readonly type: "load" | "commit" | "close"; readonly id: number }
+  | { readonly type: "load" | "commit" | "hold" | "close"; readonly id: number }
+  | { readonly type: "release" }
   | { readonly type: "change"; readonly id: number; readonly changes: readonly RecordChange[]; readonly balancesToDelete: readonly string[] };
 
 /** A call of one method of the reader. */
@@ -24,6 +25,8 @@ export type WorkerAnswer =
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
   | { readonly type: "failure"; readonly id: number; readonly error: ErrorText }
   | { readonly type: "committed"; readonly lastSequence: number }
+  /** The reader sees one state from now on. */
+  | { readonly type: "begun" }
   | { readonly type: "problem"; readonly error: ErrorText };
 
 export function errorText(error: unknown): ErrorText {

@@ -36,6 +36,7 @@ class SqliteStore implements LedgerStore {
   private readonly writer: WorkerCalls;
   private reader: WorkerCalls | undefined;
   private readonly listeners: ((lastSequence: number) => void)[] = [];
+  private begun: (() => void)[] = [];
   private closing: Promise<void> | undefined;
 
   constructor(options: SqliteStoreOptions) {
@@ -43,7 +44,7 @@ class SqliteStore implements LedgerStore {
     this.writer = new WorkerCalls("writer-worker", options.path, {
       notice: (notice) => {
         if (notice.type === "problem") options.onProblem(errorOf(notice.error));
-        else for (const listener of this.listeners) listener(notice.lastSequence);
+        else if (notice.type === "committed") for (const listener of this.listeners) listener(notice.lastSequence);
       },
       ended: (error) => options.onProblem(error),
     });
@@ -86,12 +87,29 @@ class SqliteStore implements LedgerStore {
   }
 
   audit(counters?: readonly Balance[]): ReturnType<LedgerStore["audit"]> {
-    return this.read("audit", counters);
+    return this.auditHeld(counters);
   }
 
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
+  }
+
+  /** No commit comes between the counters and the reader's view, or every charge in between would look like a difference. */
+  private async auditHeld(counters: readonly Balance[] | undefined): ReturnType<LedgerStore["audit"]> {
+    await this.writer.call({ type: "hold" });
+    let held = true;
+    const release = (): void => {
+      if (held) this.writer.post({ type: "release" });
+      held = false;
+    };
+    this.begun.push(release);
+    try {
+      return await this.ask("audit", counters);
+    } finally {
+      release();
+      this.begun = this.begun.filter((other) => other !== release);
+    }
   }
 
   private async end(): Promise<void> {
@@ -106,7 +124,13 @@ class SqliteStore implements LedgerStore {
   /** A reader sees what is committed, so a commit goes first. */
   private async read<Answer>(method: ReaderRequest["method"], ...parameters: readonly unknown[]): Promise<Answer> {
     await this.commit();
+    return await this.ask<Answer>(method, ...parameters);
+  }
+
+  private async ask<Answer>(method: ReaderRequest["method"], ...parameters: readonly unknown[]): Promise<Answer> {
     this.reader ??= new WorkerCalls("reader-worker", this.options.path, {
+      // The reader works on one call after the other, so the first audit that waits is the one that begins.
+      notice: () => this.begun.shift()?.(),
       ended: (error) => {
         this.reader = undefined;
         this.options.onProblem(error);

@@ -17,6 +17,9 @@ let timer: NodeJS.Timeout | undefined;
 let retryMs = COMMIT_AFTER_MS;
 let failing = false;
 let waiting: number[] = [];
+/** Audits that wait for their view of the ledger: until they have it, nothing is committed. */
+let holds = 0;
+let deferred: WriterRequest[] = [];
 
 function writer(): LedgerWriter {
   if (connection === undefined) {
@@ -30,6 +33,7 @@ function writer(): LedgerWriter {
 function commit(): boolean {
   clearTimeout(timer);
   timer = undefined;
+  if (holds > 0) return false;
   if (pending.length > 0) {
     try {
       writer().write(pending);
@@ -52,7 +56,18 @@ function commit(): boolean {
   return true;
 }
 
+function release(): void {
+  commit();
+  const requests = deferred;
+  deferred = [];
+  for (const request of requests) receive(request);
+}
+
 function receive(request: WriterRequest): void {
+  if (holds > 0 && (request.type === "change" || request.type === "commit")) {
+    deferred.push(request);
+    return;
+  }
   switch (request.type) {
     case "write":
       pending.push(request.batch);
@@ -66,6 +81,16 @@ function receive(request: WriterRequest): void {
       waiting.push(request.id);
       if (!failing) commit();
       return;
+    case "hold":
+      // Exactly what was sent before is committed, so that live counters sent along can be compared with it.
+      commit();
+      holds += 1;
+      respond(request.id, () => undefined);
+      return;
+    case "release":
+      holds -= 1;
+      if (holds === 0) release();
+      return;
     case "load":
       respond(request.id, () => writer().load());
       return;
@@ -77,8 +102,9 @@ function receive(request: WriterRequest): void {
       });
       return;
     case "close":
+      holds = 0;
+      release();
       // What cannot be written now is still in the journal, and is replayed at the next start.
-      commit();
       clearTimeout(timer);
       respond(request.id, () => connection?.close());
       parentPort?.close();
