@@ -2,60 +2,49 @@ import type { NanoUsd } from "../../base/money.ts";
 import type { TokenRateLimitType } from "../../domain/limits/compile-limits.ts";
 import type { WeekDay } from "../../domain/windows/window.ts";
 
-/** How a provider is reached when nothing more is said. Holds secrets: never log it. */
-export interface ProviderAccess {
-  readonly apiKey: string | undefined;
-  readonly apiBase: string | undefined;
-  readonly apiVersion: string | undefined;
-}
-
-/** One entry of `model_list`. Holds secrets: never log it. */
-export interface ModelEntry {
+/** One entry of `model_list`. Money in nano-dollars. */
+export interface ModelConfig {
+  /** Unique in the configuration, and stable as long as the entry keeps its name and model. */
+  readonly id: string;
   readonly modelName: string;
-  /** LiteLLM's `model`, with its provider's prefix. */
+  readonly provider: string;
+  /** The provider's own name of the model. */
   readonly model: string;
-  readonly access: ProviderAccess;
-  readonly organization: string | undefined;
-  readonly rpm: number | undefined;
-  readonly tpm: number | undefined;
-  readonly maxParallelRequests: number | undefined;
-  readonly maxBudget: NanoUsd | undefined;
-  readonly budgetDuration: string | undefined;
-  readonly outputCapField: "max_tokens" | "max_completion_tokens" | undefined;
-  readonly supportsStreamOptions: boolean | undefined;
+  /** The model whose price holds, where the provider's name says nothing (an Azure deployment). */
+  readonly baseModel?: string;
+  readonly apiKey?: string;
+  readonly apiBase?: string;
+  readonly apiVersion?: string;
+  readonly rpm?: number;
+  readonly tpm?: number;
+  readonly maxParallelRequests?: number;
+  readonly maxBudgetNanoUsd?: NanoUsd;
+  readonly budgetDuration?: string;
+  /** LiteLLM price fields, dollars per unit as decimal text. */
+  readonly priceFields: Readonly<Record<string, string>>;
+  readonly maxOutputTokens?: number;
+  readonly outputCapField?: "max_tokens" | "max_completion_tokens";
+  readonly supportsStreamOptions?: boolean;
   readonly boundableParams: readonly string[];
-  /** Price fields as decimal text. */
-  readonly prices: Readonly<Record<string, string>>;
-  readonly id: string | undefined;
-  readonly baseModel: string | undefined;
-  readonly maximumOutput: number | undefined;
 }
 
-export interface BudgetLimit {
-  readonly maxBudget: NanoUsd;
-  readonly budgetDuration: string | undefined;
+export interface ProviderConfig {
+  readonly apiKey?: string;
+  readonly apiBase?: string;
+  readonly apiVersion?: string;
 }
 
-/** A configuration that was read and found good. Holds secrets: never log it. */
+/** The configuration as the gateway uses it: plain data, read once. Contains secrets: never log it. */
 export interface Config {
-  /** The file it came from, if any. */
-  readonly file: string | undefined;
-  readonly models: readonly ModelEntry[];
-  /** By our own provider name; `tollgate.providers` wins over the environment. */
-  readonly providers: ReadonlyMap<string, ProviderAccess>;
-  readonly masterKey: string | undefined;
-  /** Limits of scope `global`; see `globalCharges`. */
-  readonly globalBudgets: readonly BudgetLimit[];
-  readonly globalSoftBudget: BudgetLimit | undefined;
-  readonly globalMaxParallelRequests: number | undefined;
-  /** The budget of customers that have none of their own; without one a customer is only a label (GATE 10.1). */
-  readonly customerMaxBudget: NanoUsd | undefined;
+  readonly masterKey?: string;
+  readonly models: readonly ModelConfig[];
+  readonly globalBudget: { readonly maxBudgetNanoUsd?: NanoUsd; readonly budgetDuration?: string; readonly softBudgetNanoUsd?: NanoUsd };
   readonly timeZone: string;
   readonly weekStart: WeekDay;
+  readonly maxEndUserBudgetNanoUsd?: NanoUsd;
+  readonly budgetExceededStatus: number;
   readonly tokenRateLimitType: TokenRateLimitType;
-  readonly budgetExceededStatus: 400 | 402 | 422 | 429;
-  readonly requireAuthForMetrics: boolean;
-  /** Where no hard budget applies; under one an unpriced model is always refused (GATE 2.3). */
+  /** Where no hard budget applies; under one, what has no price is always refused. */
   readonly unpriced: "block" | "allow";
   readonly onDisconnect: "drain" | "cancel";
   readonly drainMs: number;
@@ -63,32 +52,16 @@ export interface Config {
   readonly idleTimeoutMs: number;
   readonly shutdownMs: number;
   readonly bodyLimitBytes: number;
+  readonly customersPerMinute: number;
   /** File or URL of a LiteLLM-format price map. */
-  readonly priceMap: string | undefined;
+  readonly priceMap?: string;
+  /** By our name of the provider. */
+  readonly providers: Readonly<Record<string, ProviderConfig>>;
+  /** `environment_variables` of the file, over those of the process. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   readonly simulated: "auto" | "always" | "never";
-  /** `provider/model` works without an entry in `model_list`. */
-  readonly directModels: boolean;
-  readonly customersPerMinute: number;
-  /** Known keys without a function, one sentence each, for `tollgate.warnings`. */
+  readonly metricsAuth: boolean;
+  /** Known keys without a function, for the log and the management API. */
   readonly warnings: readonly string[];
 }
-
-export const DEFAULTS = {
-  timeZone: "UTC",
-  weekStart: 0,
-  tokenRateLimitType: "total",
-  budgetExceededStatus: 422,
-  requireAuthForMetrics: false,
-  unpriced: "allow",
-  onDisconnect: "drain",
-  drainMs: 30_000,
-  requestTimeoutMs: 600_000,
-  idleTimeoutMs: 120_000,
-  shutdownMs: 25_000,
-  bodyLimitBytes: 10_000_000,
-  logLevel: "info",
-  simulated: "auto",
-  directModels: true,
-  customersPerMinute: 100,
-} as const satisfies Partial<Config>;
