@@ -124,8 +124,10 @@ test("8.3 counters taken while traffic goes on are compared with the entries of 
     const late = entryOfDraft({ minute: round, cost: 3n, key: "A", model: "n" }, 1_000 + round);
     entries.push(late);
     store.write({ entries: [late], balances: balancesOf(entries), lastSequence: round + 1 });
+    const after = store.audit(balancesOf(entries));
     await Promise.all([store.commit(), store.change([{ kind: "setting", id: "s", expectedVersion: round, document: "{}" }])]);
     for (const report of await Promise.all(audits)) expect(report).toMatchObject({ firstDifference: null, entries: 2 * round + 1 });
+    expect(await after).toMatchObject({ firstDifference: null, entries: 2 * round + 2 });
   }
   await store.close();
 });
@@ -143,5 +145,14 @@ test("8.3 the balance of a deleted scope is not missed by an audit, one that van
   database.close();
   const reader = openSqliteReader(path);
   expect(reader.audit().firstDifference).toContain("missing lifetime balance of key:A");
+  reader.close();
+});
+
+test("8.2 closing commits what was written last", async () => {
+  const store = await openSqliteStore({ path, onProblem: (error) => { throw error; } });
+  store.write({ entries: [entryOfDraft({ minute: 1, cost: 5n, key: "A", model: "m" }, 1)], balances: [], lastSequence: 8 });
+  await store.close();
+  const reader = openSqliteReader(path);
+  expect(reader.entries({ limit: 10 }).map((one) => one.cost)).toEqual(["5"]);
   reader.close();
 });

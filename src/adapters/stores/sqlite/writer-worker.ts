@@ -17,8 +17,8 @@ let timer: NodeJS.Timeout | undefined;
 let retryMs = COMMIT_AFTER_MS;
 let failing = false;
 let waiting: number[] = [];
-/** Audits that wait for their view of the ledger: until they have it, nothing is committed. */
-let holds = 0;
+/** An audit waits for its view of the ledger: until it has it, every request waits in its order. */
+let held = false;
 let deferred: WriterRequest[] = [];
 
 function writer(): LedgerWriter {
@@ -33,7 +33,6 @@ function writer(): LedgerWriter {
 function commit(): boolean {
   clearTimeout(timer);
   timer = undefined;
-  if (holds > 0) return false;
   if (pending.length > 0) {
     try {
       writer().write(pending);
@@ -57,14 +56,14 @@ function commit(): boolean {
 }
 
 function release(): void {
-  commit();
+  held = false;
   const requests = deferred;
   deferred = [];
   for (const request of requests) receive(request);
 }
 
 function receive(request: WriterRequest): void {
-  if (holds > 0 && (request.type === "change" || request.type === "commit")) {
+  if (held && request.type !== "release" && request.type !== "close") {
     deferred.push(request);
     return;
   }
@@ -83,13 +82,13 @@ function receive(request: WriterRequest): void {
       return;
     case "hold":
       // Exactly what was sent before is committed, so that live counters sent along can be compared with it.
-      commit();
-      holds += 1;
-      respond(request.id, () => undefined);
+      respond(request.id, () => {
+        if (!commit()) throw new Error("The ledger cannot be written (is the disk full?), so it cannot be compared with the live counters.");
+        held = true;
+      });
       return;
     case "release":
-      holds -= 1;
-      if (holds === 0) release();
+      release();
       return;
     case "load":
       respond(request.id, () => writer().load());
@@ -102,9 +101,10 @@ function receive(request: WriterRequest): void {
       });
       return;
     case "close":
-      holds = 0;
-      release();
+      // A second audit may be among the deferred requests.
+      while (deferred.length > 0) release();
       // What cannot be written now is still in the journal, and is replayed at the next start.
+      commit();
       clearTimeout(timer);
       respond(request.id, () => connection?.close());
       parentPort?.close();
