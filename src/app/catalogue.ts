@@ -59,6 +59,9 @@ class ConfiguredCatalogue implements Catalogue {
   constructor(options: CatalogueOptions) {
     this.options = options;
     this.at = options.at ?? Date.now();
+    if (options.config.simulated === "always" && options.simulatedUrl === undefined) {
+      throw new TollgateError("config_invalid", "tollgate.simulated is always, and no simulated provider runs; real providers are not called in its place.", { param: "tollgate.simulated" });
+    }
     this.simulatedUrl = this.simulates() ? options.simulatedUrl : undefined;
     const { models } = options.config;
     for (const model of models) {
@@ -188,7 +191,8 @@ class ConfiguredCatalogue implements Catalogue {
   }
 
   private checkBases(): void {
-    const missing = [...this.named.values()].flat().filter((deployment) => deployment.origin === "");
+    const deployments = [...[...this.named.values()].flat(), ...this.wild.map((model) => this.configured(model, "any"))];
+    const missing = deployments.filter((deployment) => deployment.origin === "");
     if (missing.length === 0) return;
     const problems = missing.map(({ modelName, provider }) => {
       const names = providerEntry(provider)?.baseNames ?? [];

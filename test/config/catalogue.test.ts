@@ -155,3 +155,7 @@ describe("the table of providers", () => {
     expect(chatRoute(providerEntry("ollama") as never, "http://localhost:11434", "m").path).toBe("/v1/chat/completions");
   });
 });
+
+it("never calls a real provider in place of a simulated one that does not run", () => {
+  expect(() => catalogueOf("tollgate: {simulated: always}", { OPENAI_API_KEY: "k" })).toThrow(expect.objectContaining({ code: "config_invalid" }));
+});

@@ -46,6 +46,9 @@ export const PROVIDERS: readonly ProviderEntry[] = [
   { ...BEARER, name: "novita", baseUrl: "https://api.novita.ai/v3/openai", keyNames: ["NOVITA_API_KEY"] },
   { ...BEARER, name: "zai", baseUrl: "https://api.z.ai/api/paas/v4", keyNames: ["ZAI_API_KEY"] },
   { ...BEARER, name: "baseten", baseUrl: "https://inference.baseten.co/v1", keyNames: ["BASETEN_API_KEY"] },
+  { ...BEARER, name: "deepinfra", baseUrl: "https://api.deepinfra.com/v1/openai", keyNames: ["DEEPINFRA_API_KEY"] },
+  { ...BEARER, name: "nvidia_nim", baseUrl: "https://integrate.api.nvidia.com/v1", keyNames: ["NVIDIA_NIM_API_KEY"], baseNames: ["NVIDIA_NIM_API_BASE"] },
+  { ...BEARER, name: "openai_like", aliases: ["custom_openai"], baseUrl: undefined, keyNames: ["OPENAI_LIKE_API_KEY"], baseNames: ["OPENAI_LIKE_API_BASE"], keyOptional: true },
   { ...BEARER, name: "ollama", aliases: ["ollama_chat"], baseUrl: undefined, keyNames: ["OLLAMA_API_KEY"], baseNames: ["OLLAMA_API_BASE"], keyOptional: true },
   { ...BEARER, name: "vllm", aliases: ["hosted_vllm"], baseUrl: undefined, keyNames: ["HOSTED_VLLM_API_KEY"], baseNames: ["HOSTED_VLLM_API_BASE"], keyOptional: true },
 ];
