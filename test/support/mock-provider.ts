@@ -49,7 +49,7 @@ export interface MockProviderOptions {
   readonly host?: string;
   readonly port?: number;
   readonly seed?: number;
-  /** $0.15 and $0.60 per million tokens unless said otherwise. */
+  /** Those of gpt-4o-mini unless said otherwise: $0.15 in, $0.075 cached, $0.60 out per million tokens. */
   readonly prices?: MockPrices;
   /** For requests that nothing else decides. */
   readonly standard?: Behaviour;
@@ -64,6 +64,8 @@ export interface MockProviderOptions {
 export interface MockProvider {
   readonly url: string;
   readonly requests: readonly MockRequest[];
+  /** Asked first about every later request, in place of the option `behaviour`; `index` counts all requests from 0. */
+  behave(decide: (request: MockRequest, index: number) => Behaviour | undefined): void;
   /** The next requests behave so, one each, in order of arrival; before model and standard. */
   enqueue(...behaviours: readonly Behaviour[]): void;
   bill(): { readonly entries: readonly BillEntry[]; readonly totalNanoUsd: bigint };
@@ -74,7 +76,7 @@ export interface MockProvider {
   close(): Promise<void>;
 }
 
-const PRICES: MockPrices = { inputPico: 150_000n, outputPico: 600_000n };
+const PRICES: MockPrices = { inputPico: 150_000n, cachedPico: 75_000n, outputPico: 600_000n };
 
 /**
  * A provider for tests that keeps its own bill and misbehaves on command. Serves any POST as a chat completion,
@@ -91,6 +93,7 @@ export async function startMockProvider(options: MockProviderOptions = {}): Prom
   const entries: Mutable<BillEntry>[] = [];
   const queue: Behaviour[] = [];
   let open = 0;
+  let decide: ((request: MockRequest, index: number) => Behaviour | undefined) | undefined;
 
   function bill(): { entries: readonly BillEntry[]; totalNanoUsd: bigint } {
     let totalNanoUsd = 0n;
@@ -98,9 +101,10 @@ export async function startMockProvider(options: MockProviderOptions = {}): Prom
     return { entries: entries.slice(), totalNanoUsd };
   }
 
-  function behaviourOf(request: MockRequest, random: Random): Behaviour {
+  function behaviourOf(request: MockRequest, index: number, random: Random): Behaviour {
     const name = String(request.body.model ?? "").split("/").at(-1) ?? "";
-    return options.behaviour?.(request, random) ?? queue.shift() ?? options.models?.[name] ?? MODEL_BEHAVIOURS[name] ?? options.standard ?? {};
+    const decided = decide === undefined ? options.behaviour?.(request, random) : decide(request, index);
+    return decided ?? queue.shift() ?? options.models?.[name] ?? MODEL_BEHAVIOURS[name] ?? options.standard ?? {};
   }
 
   function serve(incoming: http.IncomingMessage, response: http.ServerResponse, text: string): void {
@@ -112,7 +116,7 @@ export async function startMockProvider(options: MockProviderOptions = {}): Prom
     const random = seededRandom(seed * 1_000_003 + index);
     const request: MockRequest = { id: `chatcmpl-mock-${index}`, method: incoming.method ?? "", path: incoming.url ?? "", headers: incoming.headers, text, body: parse(text) };
     if (options.log !== false) requests.push(request);
-    const behaviour = behaviourOf(request, random);
+    const behaviour = behaviourOf(request, index, random);
     const generation = generate(request, behaviour, random);
     const status = behaviour.status ?? 200;
     const entry: Mutable<BillEntry> = {
@@ -158,6 +162,9 @@ export async function startMockProvider(options: MockProviderOptions = {}): Prom
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}`,
     requests,
+    behave: (next) => {
+      decide = next;
+    },
     enqueue: (...behaviours) => void queue.push(...behaviours),
     bill,
     open: () => open,

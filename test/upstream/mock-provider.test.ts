@@ -138,3 +138,11 @@ test("in a process of its own it tells its bill over HTTP", async () => {
   expect(entries).toMatchObject([{ user: "u1", status: 200, sentFully: true }]);
   expect(totalNanoUsd).toBe(String((entries[0]?.promptTokens ?? 0) + 2 * (entries[0]?.completionTokens ?? 0)));
 });
+
+test("behave decides about each request by its index; cached input has its own price", async () => {
+  const { provider, ask } = await start();
+  provider.behave((_request, index) => (index === 0 ? { status: 503 } : { promptTokens: 1_000, cachedTokens: 200, completionTokens: 10 }));
+  expect(await ask({}).done).toMatchObject({ status: 503 });
+  expect(await ask({}).done).toMatchObject({ status: 200 });
+  expect(provider.bill().totalNanoUsd).toBe(800n * 150n + 200n * 75n + 10n * 600n);
+});
