@@ -1,78 +1,124 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startSimulatedProvider, type SimulatedProvider } from "../../src/surfaces/simulated/simulated-provider.ts";
 
 let provider: SimulatedProvider;
+let client: OpenAI;
 
 beforeAll(async () => {
-  provider = await startSimulatedProvider({ speed: Infinity, seed: 7 });
+  provider = await startSimulatedProvider({ seed: 7, speed: Infinity });
+  client = new OpenAI({ apiKey: "any", baseURL: `${provider.url}/v1`, maxRetries: 0 });
 });
 
 afterAll(() => provider.close());
 
-function ask(body: unknown): Promise<Response> {
-  return fetch(`${provider.url}/v1/chat/completions`, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) });
-}
+const ASK = { model: "gpt-4o-mini", messages: [{ role: "user" as const, content: "What does a toll gate do?" }] };
 
-const HELLO = { model: "gpt-4o-mini", messages: [{ role: "user", content: "Hello" }] };
+describe("the simulated provider", () => {
+  test("says that it is simulated in header, fingerprint and text", async () => {
+    const { data, response } = await client.chat.completions.create(ASK).withResponse();
+    expect(response.headers.get("x-tollgate-simulated")).toBe("true");
+    expect(data).toMatchObject({ model: "gpt-4o-mini", system_fingerprint: "simulated" });
+    expect(data.choices[0]?.message.content).toMatch(/^\[simulated\] /);
+  });
 
-test("a plain answer is labelled everywhere and tells its usage", async () => {
-  const body = JSON.stringify(HELLO);
-  const response = await ask(body);
-  expect(response.headers.get("x-tollgate-simulated")).toBe("true");
-  const answer = (await response.json()) as any;
-  expect(answer).toMatchObject({ object: "chat.completion", model: "gpt-4o-mini", system_fingerprint: "simulated" });
-  expect(answer.choices[0].message.content).toMatch(/^\[simulated\] /);
-  expect(answer.usage.prompt_tokens).toBe(Math.floor(body.length / 4));
-  expect(answer.usage.total_tokens).toBe(answer.usage.prompt_tokens + answer.usage.completion_tokens);
-});
+  test("counts one token a word, within the lower cap, for each choice", async () => {
+    const answer = await client.chat.completions.create({ ...ASK, max_tokens: 50, max_completion_tokens: 9, n: 3 });
+    expect(answer.choices).toHaveLength(3);
+    for (const choice of answer.choices) {
+      expect(choice.finish_reason).toBe("length");
+      expect(choice.message.content?.split(" ")).toHaveLength(9);
+    }
+    expect(answer.usage).toMatchObject({ prompt_tokens: 6, completion_tokens: 27, total_tokens: 33 });
+  });
 
-test("output keeps to the smaller cap for each of n answers", async () => {
-  const answer = (await (await ask({ ...HELLO, n: 3, max_tokens: 9, max_completion_tokens: 4 })).json()) as any;
-  expect(answer.choices).toHaveLength(3);
-  expect(answer.choices.map((choice: any) => choice.finish_reason)).toEqual(["length", "length", "length"]);
-  expect(answer.usage.completion_tokens).toBe(12);
-});
+  test("streams the words of the plain answer, usage only for who asks", async () => {
+    const plain = await client.chat.completions.create(ASK);
+    for (const asked of [false, true]) {
+      let text = "";
+      const usages: unknown[] = [];
+      const stream = await client.chat.completions.create({ ...ASK, max_tokens: 7, stream: true, ...(asked ? { stream_options: { include_usage: true } } : {}) });
+      for await (const event of stream) {
+        text += event.choices[0]?.delta.content ?? "";
+        if (event.usage) usages.push([event.choices.length, event.usage.completion_tokens]);
+      }
+      expect(text.split(" ")).toHaveLength(7);
+      expect(usages).toEqual(asked ? [[0, 7]] : []);
+    }
+    expect(plain.usage?.completion_tokens).toBe(plain.choices[0]?.message.content?.split(" ").length);
+  });
 
-test("a stream ends with [DONE] and tells usage only when asked", async () => {
-  const silent = await (await ask({ ...HELLO, stream: true })).text();
-  expect(silent).not.toContain("usage");
-  expect(silent.endsWith("data: [DONE]\n\n")).toBe(true);
-  const text = await (await ask({ ...HELLO, stream: true, stream_options: { include_usage: true } })).text();
-  const events = text.split("\n\n").slice(0, -2).map((event) => JSON.parse(event.slice("data: ".length)));
-  expect(events.every((event) => event.system_fingerprint === "simulated")).toBe(true);
-  expect(events.map((event) => event.choices[0]?.delta.content ?? "").join("")).toMatch(/^\[simulated\] /);
-  expect(events.slice(0, -1).every((event) => event.usage === null)).toBe(true);
-  expect(events.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens_details: { cached_tokens: 0 } } });
-});
+  test("a stream ends with [DONE]", async () => {
+    const response = await fetch(`${provider.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify({ ...ASK, stream: true }) });
+    expect(response.headers.get("content-type")).toContain("text/event-stream");
+    expect((await response.text()).endsWith("data: [DONE]\n\n")).toBe(true);
+  });
 
-test.each([
-  ["text", "nonsense"],
-  ["a list", []],
-  ["no model", { messages: HELLO.messages }],
-  ["no messages", { model: "gpt-4o-mini", messages: [] }],
-  ["n of zero", { ...HELLO, n: 0 }],
-  ["a cap that is no count", { ...HELLO, max_tokens: 1.5 }],
-])("%s gets an error in OpenAI's envelope", async (_name, body) => {
-  const response = await ask(body);
-  expect(response.status).toBe(400);
-  expect(response.headers.get("x-tollgate-simulated")).toBe("true");
-  expect(await response.json()).toMatchObject({ error: { type: "invalid_request_error", message: expect.stringMatching(/^\[simulated\]/) } });
-});
+  test("answers alike for the same seed, otherwise for another", async () => {
+    const twin = await startSimulatedProvider({ seed: 7, speed: Infinity });
+    const other = await startSimulatedProvider({ seed: 8, speed: Infinity });
+    try {
+      const [first, same, different] = await Promise.all(
+        [provider, twin, other].map(async ({ url }) => {
+          const answer = await new OpenAI({ apiKey: "any", baseURL: `${url}/v1` }).chat.completions.create(ASK);
+          return [answer.id, answer.choices[0]?.message.content];
+        }),
+      );
+      expect(same).toEqual(first);
+      expect(different).not.toEqual(first);
+    } finally {
+      await Promise.all([twin.close(), other.close()]);
+    }
+  });
 
-test("models are listed, other routes are not found", async () => {
-  expect(await (await fetch(`${provider.url}/v1/models`)).json()).toMatchObject({ object: "list" });
-  expect((await fetch(`${provider.url}/v1/else`)).status).toBe(404);
-});
+  test("tokens never exceed bytes, and a long beginning is cached the second time", async () => {
+    const beginning = "Once upon a time there was a gate. ".repeat(200);
+    const ask = async (end: string): Promise<OpenAI.CompletionUsage | undefined> =>
+      (await client.chat.completions.create({ model: "gpt-4o", messages: [{ role: "user", content: beginning + end }], max_tokens: 1 })).usage;
+    expect(await ask("one")).toMatchObject({ completion_tokens: 1, prompt_tokens_details: { cached_tokens: 0 } });
+    const second = await ask("two");
+    expect(second).toMatchObject({ prompt_tokens_details: { cached_tokens: 1_024 } });
+    expect(second?.prompt_tokens).toBeLessThan(beginning.length);
+  });
 
-test("a client that leaves within a stream harms nobody", async () => {
-  const slow = await startSimulatedProvider({ speed: 1 });
-  try {
-    const leaving = new AbortController();
-    const response = await fetch(`${slow.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify({ ...HELLO, stream: true }), signal: leaving.signal });
-    leaving.abort();
-    await expect(response.text()).rejects.toThrow();
-    expect((await fetch(`${slow.url}/v1/models`)).status).toBe(200);
-  } finally {
-    await slow.close();
-  }
+  test("lists models and tells its health", async () => {
+    const ids = [];
+    for await (const model of client.models.list()) ids.push(model.id);
+    expect(ids).toContain("gpt-4o-mini");
+    expect(await (await fetch(`${provider.url}/health`)).json()).toEqual({ status: "ok", simulated: true });
+  });
+
+  test.each([
+    ["no JSON", "{", null],
+    ["no object", "[]", null],
+    ["no model", '{"messages":[{"role":"user"}]}', "model"],
+    ["no messages", '{"model":"m"}', "messages"],
+    ["a message that is none", '{"model":"m","messages":[1]}', "messages[0]"],
+    ["a cap of zero", '{"model":"m","messages":[{"role":"user"}],"max_tokens":0}', "max_tokens"],
+    ["half an answer", '{"model":"m","messages":[{"role":"user"}],"n":0.5}', "n"],
+    ["stream_options without a stream", '{"model":"m","messages":[{"role":"user"}],"stream_options":{}}', "stream_options"],
+  ])("400: %s", async (_name, body, param) => {
+    const response = await fetch(`${provider.url}/v1/chat/completions`, { method: "POST", body });
+    expect(response.status).toBe(400);
+    expect(response.headers.get("x-tollgate-simulated")).toBe("true");
+    expect(await response.json()).toMatchObject({ error: { type: "invalid_request_error", param, message: expect.stringMatching(/^\[simulated\] /) } });
+  });
+
+  test("a client that leaves within a stream harms nobody", async () => {
+    const slow = await startSimulatedProvider({ speed: 1 });
+    try {
+      const leaving = new AbortController();
+      const response = await fetch(`${slow.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify({ ...ASK, stream: true }), signal: leaving.signal });
+      leaving.abort();
+      await expect(response.text()).rejects.toThrow();
+      expect((await fetch(`${slow.url}/v1/models`)).status).toBe(200);
+    } finally {
+      await slow.close();
+    }
+  });
+
+  test("404 and 405 for what is not there", async () => {
+    expect((await fetch(`${provider.url}/v1/embeddings`, { method: "POST", body: "{}" })).status).toBe(404);
+    expect((await fetch(`${provider.url}/v1/chat/completions`)).status).toBe(405);
+  });
 });

@@ -1,90 +1,47 @@
-import { once } from "node:events";
-import http, { type IncomingMessage, type ServerResponse } from "node:http";
+import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
-import { eventsOf, inventAnswer, plainBody, readSimulatedRequest } from "./simulated-answer.ts";
+import { readChat, type ChatRequest, type Complaint } from "./read-chat.ts";
+import { compose, type Answer } from "./compose.ts";
+import { eventsOf, plainOf } from "./wire.ts";
 
 export interface SimulatedProviderOptions {
+  /** 127.0.0.1 unless said otherwise. */
   readonly host?: string;
-  /** 0 takes any free port. */
+  /** A free one unless said otherwise. */
   readonly port?: number;
-  /** 2 answers twice as fast; `Infinity` without waiting. */
-  readonly speed?: number;
-  /** Makes answers repeat from run to run. */
+  /** The same seed answers the same request alike. */
   readonly seed?: number;
+  /** How many times faster than life; `Infinity` never waits. */
+  readonly speed?: number;
 }
 
 export interface SimulatedProvider {
-  /** The origin, without `/v1`. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
-const MODELS = ["gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5"];
+const BODY_BYTES_MAX = 10 * 1024 * 1024;
+const MODELS = ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"];
 
 /**
- * A provider that calls no model: a real HTTP server in OpenAI's shape, for trying Tollgate without a key. Everything
- * it says is labelled: header `x-tollgate-simulated`, `system_fingerprint`, and the first word of each text.
+ * A real HTTP server that speaks the OpenAI chat API without a model behind it, so that the gateway can be tried
+ * without a key. It says that it is simulated in a header, in `system_fingerprint` and in the text of every answer.
  *
  * @example
- * const provider = await startSimulatedProvider({ speed: 10 });
- * await fetch(`${provider.url}/v1/chat/completions`, { method: "POST", body });
+ * const provider = await startSimulatedProvider({ seed: 1 });
+ * await fetch(`${provider.url}/v1/chat/completions`, { method: "POST", body: '{"model":"any","messages":[{"role":"user","content":"Hi"}]}' });
  */
 export async function startSimulatedProvider(options: SimulatedProviderOptions = {}): Promise<SimulatedProvider> {
-  const { host = "127.0.0.1", port = 0, speed = 1, seed } = options;
-  const random = seed === undefined ? Math.random : seededRandom(seed);
-  const waitMs = (least: number, most: number): Promise<void> | undefined => {
-    const durationMs = (least + random() * (most - least)) / speed;
-    return durationMs >= 1 ? pause(durationMs) : undefined;
-  };
-
-  async function complete(body: Uint8Array, response: ServerResponse): Promise<void> {
-    const request = readSimulatedRequest(body);
-    if (typeof request === "string") {
-      sendError(response, 400, "invalid_request_error", request);
-      return;
-    }
-    const answer = inventAnswer(request, body.length, Date.now(), random);
-    await waitMs(30, 90);
-    if (!request.stream) {
-      send(response, 200, plainBody(request, answer));
-      return;
-    }
-    response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
-    for (const event of eventsOf(request, answer)) {
-      if (response.destroyed) return;
-      if (!response.write(`data: ${event}\n\n`)) await drained(response);
-      await waitMs(2, 12);
-    }
-    response.end();
-  }
-
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    response.setHeader("x-tollgate-simulated", "true");
-    const path = request.url?.split("?", 1)[0] ?? "";
-    if (request.method === "GET" && path.endsWith("/models")) {
-      send(response, 200, JSON.stringify({ object: "list", data: MODELS.map((id) => ({ id, object: "model", created: 0, owned_by: "simulated" })) }));
-      return;
-    }
-    if (request.method !== "POST" || !path.endsWith("/chat/completions")) {
-      sendError(response, 404, "invalid_request_error", "The simulated provider serves POST /v1/chat/completions and GET /v1/models.");
-      return;
-    }
-    const body = await readBody(request);
-    if (body === undefined) sendError(response, 413, "invalid_request_error", `The body is larger than ${BODY_LIMIT_BYTES} bytes.`);
-    else await complete(body, response);
-  }
-
-  const server = http.createServer((request, response) => {
-    // Only a client that went away gets here; there is nobody left to tell.
-    serve(request, response).catch(() => response.destroy());
+  const { host = "127.0.0.1", port = 0, seed = 1, speed = 1 } = options;
+  const simulation = new Simulation(seed, speed);
+  const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => simulation.serve(request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, 1_024, resolve);
   });
-  server.listen(port, host);
-  await once(server, "listening");
-  const { port: bound } = server.address() as AddressInfo;
+  const { port: actual } = server.address() as AddressInfo;
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${actual}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -93,43 +50,79 @@ export async function startSimulatedProvider(options: SimulatedProviderOptions =
   };
 }
 
-async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    // The rest is read and dropped, so that the client hears the answer.
-    if (bytes <= BODY_LIMIT_BYTES) chunks.push(chunk);
+class Simulation {
+  private readonly seed: number;
+  private readonly speed: number;
+  /** Beginnings of long prompts that were seen; a provider would have them in its cache. */
+  private readonly beginnings = new Set<string>();
+
+  constructor(seed: number, speed: number) {
+    this.seed = seed;
+    this.speed = speed;
   }
-  return bytes > BODY_LIMIT_BYTES ? undefined : Buffer.concat(chunks);
-}
 
-/** Waits for a slow reader, or for its end. */
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
+  serve(request: http.IncomingMessage, response: http.ServerResponse): void {
+    response.setHeader("x-tollgate-simulated", "true");
+    const path = (request.url ?? "/").replace(/\?.*$/s, "").replace(/^\/v1(?=\/)/, "");
+    if (path === "/health" || path === "/") return sendJson(response, 200, { status: "ok", simulated: true });
+    if (path === "/models") return sendJson(response, 200, { object: "list", data: MODELS.map((id) => ({ id, object: "model", created: 0, owned_by: "simulated" })) });
+    if (path !== "/chat/completions") return sendError(response, 404, { message: `The simulated provider has no route ${path.slice(0, 200)}.`, param: null });
+    if (request.method !== "POST") return sendError(response, 405, { message: "Chat completions are asked for with POST.", param: null });
+    const pieces: Buffer[] = [];
+    let size = 0;
+    request.on("data", (piece: Buffer) => {
+      size += piece.length;
+      if (size <= BODY_BYTES_MAX) pieces.push(piece);
+    });
+    request.on("end", () => {
+      if (size > BODY_BYTES_MAX) sendError(response, 413, { message: "The body is larger than 10 MB.", param: null });
+      else this.chat(Buffer.concat(pieces).toString("utf8"), response);
+    });
+  }
+
+  private chat(text: string, response: http.ServerResponse): void {
+    const read = readChat(text);
+    if ("complaint" in read) {
+      sendError(response, 400, read.complaint);
+      return;
+    }
+    const answer = compose(read.chat, text, this.seed, this.beginnings);
+    if (read.chat.stream) this.stream(read.chat, answer, response);
+    else this.after(answer.wholeMs, response, () => sendJson(response, 200, plainOf(read.chat, answer)));
+  }
+
+  private stream(chat: ChatRequest, answer: Answer, response: http.ServerResponse): void {
+    const events = eventsOf(chat, answer);
+    let next = 0;
+    const step = (): void => {
+      if (next === 0) response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
+      if (next === events.length) {
+        response.end();
+        return;
+      }
+      const flushed = response.write(events[next] as string);
+      next += 1;
+      if (flushed) this.after(answer.betweenMs, response, step);
+      else response.once("drain", step);
     };
-    response.on("drain", done);
-    response.on("close", done);
-  });
+    this.after(answer.firstMs, response, step);
+  }
+
+  private after(delayMs: number, response: http.ServerResponse, then: () => void): void {
+    const scaledMs = delayMs / this.speed;
+    const run = (): void => {
+      if (!response.destroyed) then();
+    };
+    if (scaledMs < 1) setImmediate(run);
+    else setTimeout(run, scaledMs);
+  }
 }
 
-function send(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { "content-type": "application/json" }).end(body);
+function sendJson(response: http.ServerResponse, status: number, value: unknown): void {
+  const text = JSON.stringify(value);
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) }).end(text);
 }
 
-function sendError(response: ServerResponse, status: number, type: string, message: string): void {
-  send(response, status, JSON.stringify({ error: { message: `[simulated] ${message}`, type, param: null, code: null } }));
-}
-
-/** A linear congruential generator: enough for invented words, the same on every machine. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
+function sendError(response: http.ServerResponse, status: number, complaint: Complaint): void {
+  sendJson(response, status, { error: { message: `[simulated] ${complaint.message}`, type: "invalid_request_error", param: complaint.param, code: null } });
 }
