@@ -61,6 +61,16 @@ describe("a body that is no request is refused with its code", () => {
     expect(refusal(bytes(`{"model":"a","messages":[{"${all}":1}]}`)).code).toBe("forbidden_member");
   });
 
+  test.each([
+    ['{"secret":"word" "x"}', "at position 17 (line 1 column 18)"],
+    ['{"secret":word}', "unexpected token"],
+    ['{"secret":"word', "at position 15"],
+    ['{"secret":"word\\q"}', "at position 16"],
+  ])("%s: says what is wrong and where, without the text", (body, where) => {
+    expect(() => openaiChat.read(bytes(body))).toThrow(where);
+    expect(() => openaiChat.read(bytes(body))).not.toThrow("word");
+  });
+
   test("10.2 depth 64 is allowed", () => {
     expect(openaiChat.read(bytes(nested(64))).model).toBe("m");
   });

@@ -34,6 +34,14 @@ describe("usage becomes disjoint lines", () => {
     ["xAI: reasoning outside the completion",
       { prompt_tokens: 10, completion_tokens: 5, total_tokens: 315, completion_tokens_details: { reasoning_tokens: 300 } },
       { input: 10, output: 5, reasoning: 300 }],
+    ["LiteLLM before Anthropic",
+      { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105, cache_read_input_tokens: 60, cache_creation_input_tokens: 30, prompt_tokens_details: { cached_tokens: 60, cache_creation_tokens: 30 } },
+      { input: 10, cache_read: 60, cache_write_5m: 30, output: 5 }],
+    ["Moonshot", { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105, cached_tokens: 64 }, { input: 36, cache_read: 64, output: 5 }],
+    ["nothing but reasoning outside", { prompt_tokens: 21, completion_tokens: 0, total_tokens: 81, completion_tokens_details: { reasoning_tokens: 60 } }, { input: 21, reasoning: 60 }],
+    ["an image made", { prompt_tokens: 8, completion_tokens: 1300, total_tokens: 1308, completion_tokens_details: { image_tokens: 1290 } }, { input: 8, output: 10, image_out: 1290 }],
+    ["searches", { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12, num_search_queries: 2 }, { input: 9, output: 3, web_search: 2 }],
+    ["searches, the other name", { prompt_tokens: 9, completion_tokens: 3, server_tool_use: { web_search_requests: 2 } }, { input: 9, output: 3, web_search: 2 }],
     ["details of null", { prompt_tokens: 9, completion_tokens: 3, prompt_tokens_details: null, completion_tokens_details: null }, { input: 9, output: 3 }],
   ])("%s", (_title, usage, expected) => {
     const reading = answer(usage);
@@ -66,6 +74,13 @@ describe("5.3 usage that cannot be believed is never charged", () => {
     ["a total that is too small", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 7 }, "inconsistent"],
     ["a total that is too large", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 9 }, "inconsistent"],
     ["a total beyond the reasoning outside", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 99, completion_tokens_details: { reasoning_tokens: 7 } }, "inconsistent"],
+    ["a text", { prompt_tokens: "5", completion_tokens: 3 }, "absurd"],
+    ["a part that is no number", { prompt_tokens: 5, completion_tokens: 3, prompt_tokens_details: { cached_tokens: true } }, "absurd"],
+    ["a total that is a text", { prompt_tokens: 5, completion_tokens: 3, total_tokens: "8" }, "absurd"],
+    ["a fractional total", { prompt_tokens: 5, completion_tokens: 3, total_tokens: 8.5 }, "fractional"],
+    ["nothing but a total", { prompt_tokens: 0, completion_tokens: 0, total_tokens: 500 }, "inconsistent"],
+    ["cached and sound beyond the prompt", { prompt_tokens: 9, completion_tokens: 3, prompt_tokens_details: { cached_tokens: 5, audio_tokens: 5 } }, "inconsistent"],
+    ["DeepSeek's hits and misses that do not add up", { prompt_tokens: 9, completion_tokens: 3, prompt_cache_hit_tokens: 4, prompt_cache_miss_tokens: 4 }, "inconsistent"],
     ["a negative total", { prompt_tokens: 5, completion_tokens: 3, total_tokens: -8 }, "negative"],
   ])("%s", (_title, usage, problem) => {
     expect(answer(usage)).toMatchObject({ usage: undefined, problem });

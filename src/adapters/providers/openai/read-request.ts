@@ -139,7 +139,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new TollgateError("invalid_json", `The body is not valid JSON: ${parserReason(error)}. Send one JSON object.`, { cause: undefined });
+    throw new TollgateError("invalid_json", `The body is not valid JSON: ${parserReason(error)}. Send one JSON object.`);
   }
 }
 
@@ -147,8 +147,9 @@ function parse(text: string): unknown {
 function parserReason(error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const position = /at position \d+(?: \(line \d+ column \d+\))?/.exec(message)?.[0];
-  const reason = /^(?:Unexpected token|Unexpected end of JSON input|Unterminated string|Expected (?:property name|double-quoted property name|',' or '[\]}]' after [a-z ]+|':' after property name)|Bad [a-z ]+|Unexpected non-whitespace character)/.exec(message)?.[0] ?? "syntax error";
-  return position === undefined ? reason.toLowerCase() : `${reason.toLowerCase()} ${position}`;
+  const reason = /^(?:Unexpected token|Unexpected end of JSON input|Unterminated string|Expected (?:property name|double-quoted property name|',' or '[\]}]' after [a-z ]+?(?= in JSON)|':' after property name)|Bad [a-z ]+?(?= in JSON| in string)|Unexpected non-whitespace character)/.exec(message)?.[0] ?? "syntax error";
+  const lower = reason.charAt(0).toLowerCase() + reason.slice(1);
+  return position === undefined ? lower : `${lower} ${position}`;
 }
 
 function duplicate(text: string): TollgateError {
