@@ -107,6 +107,11 @@ export class Directory {
     return id === undefined ? undefined : this.tables[kind].get(id);
   }
 
+  /** By our own id. */
+  get<K extends RecordKind>(kind: K, id: string): Versioned<RecordKinds[K]> | undefined {
+    return this.tables[kind].get(id);
+  }
+
   all<K extends RecordKind>(kind: K): IterableIterator<Versioned<RecordKinds[K]>> {
     return this.tables[kind].values();
   }

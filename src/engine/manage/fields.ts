@@ -1,49 +1,89 @@
 import { TollgateError } from "../../base/errors.ts";
+import type { RecordKind } from "../../domain/scopes/records.ts";
 
-/** Known LiteLLM fields without a function yet: stored nowhere, named in `tollgate.warnings` (GATE 10.5). */
-export const IDLE_FIELDS = new Set(["aliases", "config", "permissions", "allowed_cache_controls", "guardrails", "policies", "prompts", "send_invite_email", "user_email", "user_role", "auto_create_key", "logging", "router_settings", "key_type", "members", "admins", "default_model", "allowed_model_region", "alias", "object_permission"]);
+const LIMITS = ["max_budget", "soft_budget", "budget_duration", "budget_limits", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_rpm_limit", "model_tpm_limit", "models", "blocked", "metadata"];
 
-/** Known LiteLLM fields that limit money or access and are not built: refused, because storing them would promise what is not kept. */
-export const REFUSED_FIELDS = new Set(["model_max_budget", "organization_id", "budget_id", "allowed_routes", "enforced_params", "allowed_ips", "temp_budget_increase", "temp_budget_expiry", "budget_fallbacks", "throttle_on_budget_exceeded", "team_member_budget", "team_member_rpm_limit", "team_member_tpm_limit", "project_id", "auto_rotate", "rpm_limit_type", "tpm_limit_type", "max_budget_in_organization", "spend", "access_group_ids", "allowed_passthrough_routes"]);
+/** Fields that do what they say. */
+const USED: Readonly<Record<RecordKind, readonly string[]>> = {
+  key: [...LIMITS, "key", "key_alias", "duration", "user_id", "team_id", "tags"],
+  team: [...LIMITS, "team_id", "team_alias"],
+  user: [...LIMITS, "user_id", "user_alias", "auto_create_key"],
+  member: ["team_id", "member", "max_budget_in_team"],
+  customer: [...LIMITS.filter((field) => field !== "models" && !field.startsWith("model_")), "user_id", "alias"],
+};
 
-/** Splits a body's members into those a route reads and warnings. @throws TollgateError `unsupported_field`, `unknown_field` */
-export function checkFields(body: Readonly<Record<string, unknown>>, read: readonly string[]): string[] {
+/** Known, without a function here: kept, returned and told in `tollgate.warnings`. */
+const STORED = new Set([
+  "aliases", "config", "guardrails", "policies", "prompts", "send_invite_email", "user_email", "user_role", "teams", "sso_user_id", "model_aliases", "key_type",
+  "auto_rotate", "rotation_interval", "router_settings", "admins", "default_model", "allowed_model_region", "secret_manager_settings", "team_member_key_duration",
+]);
+
+/** They limit money or access: to store them would promise what is not kept. */
+const UNSUPPORTED = new Set([
+  "spend", "budget_id", "model_max_budget", "permissions", "allowed_cache_controls", "object_permission", "organization_id", "organizations", "project_id", "agent_id",
+  "enforced_params", "allowed_routes", "allowed_passthrough_routes", "allowed_vector_store_indexes", "rpm_limit_type", "tpm_limit_type", "access_group_ids",
+  "temp_budget_increase", "temp_budget_expiry", "budget_fallbacks", "throttle_on_budget_exceeded", "team_member_budget", "team_member_budget_duration",
+  "team_member_rpm_limit", "team_member_tpm_limit", "team_member_permissions", "members", "members_with_roles", "default_team_member_models", "budget_reset_at",
+]);
+
+/**
+ * Sorts the members of a body.
+ * @returns what is kept without a function, and the warnings that say so
+ * @throws TollgateError `unknown_field`, `unsupported_field`
+ */
+export function sortFields(kind: RecordKind, body: Readonly<Record<string, unknown>>): { stored: Record<string, unknown>; warnings: string[] } {
+  const stored: Record<string, unknown> = {};
   const warnings: string[] = [];
-  const known = new Set(read);
-  for (const name of Object.keys(body)) {
-    if (known.has(name)) continue;
-    const value = body[name];
-    // Clients send empty defaults of fields they do not use.
-    const empty = value === null || value === "" || (Array.isArray(value) && value.length === 0) || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
-    if (REFUSED_FIELDS.has(name)) {
-      if (empty) continue;
-      throw new TollgateError("unsupported_field", `"${name}" limits money or access and has no function yet, so it is refused rather than ignored. Leave it out.`, { param: name });
+  const used = USED[kind];
+  for (const [field, value] of Object.entries(body)) {
+    if (used.includes(field)) continue;
+    if (UNSUPPORTED.has(field)) {
+      if (isEmpty(value)) continue;
+      throw new TollgateError("unsupported_field", `${field} limits money or access and has no function yet, so it is not accepted. Leave it out.`, { param: field });
     }
-    if (!IDLE_FIELDS.has(name)) throw new TollgateError("unknown_field", `"${name}" is not known here.${nearest(name, [...known, ...IDLE_FIELDS])}`, { param: name });
-    if (!empty) warnings.push(`${name} has no function yet and is ignored`);
+    if (!STORED.has(field)) {
+      const near = nearest(field, [...used, ...STORED]);
+      throw new TollgateError("unknown_field", `${shown(field)} is not a known field.${near === undefined ? "" : ` Did you mean ${near}?`}`, { param: field.slice(0, 64) });
+    }
+    stored[field] = value;
+    if (!isEmpty(value)) warnings.push(`${field} is stored, but has no function yet.`);
   }
-  return warnings;
+  return { stored, warnings };
 }
 
-function nearest(name: string, known: readonly string[]): string {
+/** What clients send for "nothing": it limits nothing. */
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined || value === "" || value === false) return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+function shown(field: string): string {
+  return JSON.stringify(field.length > 40 ? `${field.slice(0, 40)}…` : field);
+}
+
+function nearest(field: string, known: readonly string[]): string | undefined {
+  if (field.length > 64) return undefined;
   let best: string | undefined;
-  let least = 4;
-  for (const candidate of known) {
-    const distance = editDistance(name, candidate);
-    if (distance < least) {
-      least = distance;
-      best = candidate;
+  let least = Math.max(2, Math.floor(field.length / 3)) + 1;
+  for (const name of known) {
+    const steps = distance(field, name);
+    if (steps < least) {
+      least = steps;
+      best = name;
     }
   }
-  return best === undefined ? "" : ` Did you mean "${best}"?`;
+  return best;
 }
 
-function editDistance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 3 || a.length > 64) return 99;
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+/** Insertions, deletions and replacements between two texts. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
-    for (let j = 1; j <= b.length; j += 1) next.push(Math.min((next[j - 1] as number) + 1, (row[j] as number) + 1, (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
     row = next;
   }
   return row[b.length] as number;

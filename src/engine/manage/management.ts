@@ -1,189 +1,303 @@
 import type { Clock } from "../../base/clock.ts";
 import { TollgateError } from "../../base/errors.ts";
 import type { UlidSource } from "../../base/ids.ts";
-import type { LedgerStore } from "../../domain/ledger/store.ts";
+import type { RecordChange } from "../../domain/ledger/store.ts";
 import type { Limit } from "../../domain/limits/limit.ts";
+import type { CustomerRecord, KeyRecord, LimitedRecord, MemberRecord, RecordKind, RecordKinds, TeamRecord, UserRecord } from "../../domain/scopes/records.ts";
 import type { Scope } from "../../domain/scopes/scope.ts";
-import { addLifetime } from "../../domain/windows/parse-duration.ts";
+import { addLifetime, parseDuration } from "../../domain/windows/parse-duration.ts";
 import { LIFETIME, type WindowSpec } from "../../domain/windows/window.ts";
-import { memberName, type Directory } from "./directory.ts";
-import { checkFields } from "./fields.ts";
-import { ALLOWANCE_FIELDS, invalid, NO_ALLOWANCE, optionalText, readAllowance, requiredText, texts, type Body } from "./read-fields.ts";
-import type { KeyRecord, RecordKinds, Row } from "./records.ts";
+import { memberName, scopeOf, type Directory, type Versioned } from "./directory.ts";
+import { sortFields } from "./fields.ts";
+import { amount, flag, invalid, readLimits, requiredText, text, texts, type Body } from "./read-fields.ts";
 
-type Kind = keyof RecordKinds;
-
-export interface Spend {
+/** What a scope stands at, nano-dollars: settled in the window, held, settled for ever. */
+export interface Standing {
   readonly spent: bigint;
   readonly held: bigint;
   readonly lifetime: bigint;
 }
 
-export interface ManagementOptions {
+export interface ManagementPorts {
+  readonly store: { change(changes: readonly RecordChange[]): Promise<void> };
   readonly directory: Directory;
-  readonly store: Pick<LedgerStore, "change">;
   readonly ids: UlidSource;
   readonly clock: Clock;
+  /** SHA-256 in lower-case hex. */
   hashKey(key: string): string;
+  /** A new key, "sk-…". */
   randomKey(): string;
-  standing(scope: Scope, spec: WindowSpec): Spend;
-  /** Makes counters for new limits, with their history (GATE 6.3). */
+  standing(scope: Scope, window: WindowSpec): Standing;
+  /** Gives new windows the history of their scopes (GATE 6.3). */
   seed(limits: readonly Limit[]): Promise<void>;
 }
 
-const KEY_FIELDS = [...ALLOWANCE_FIELDS, "key", "key_alias", "duration", "user_id", "team_id", "metadata", "tags"];
+/** A record with what it stands at. `key` only when it was made by this call. */
+export interface View<K extends RecordKind> {
+  readonly record: RecordKinds[K];
+  readonly standing: Standing;
+  readonly warnings: readonly string[];
+  readonly key?: string;
+}
 
-/** The use cases of the control plane: each reads a body, writes records in one transaction, then takes them in. */
+interface Write {
+  readonly kind: RecordKind;
+  readonly record: RecordKinds[RecordKind];
+  readonly version: number;
+}
+
+/** The use cases of the control plane. A call returns once its change is stored, its windows have their history, and the gate applies it. */
 export class Management {
-  private readonly options: ManagementOptions;
-  private readonly directory: Directory;
+  private readonly ports: ManagementPorts;
+  private tail: Promise<unknown> = Promise.resolve();
 
-  constructor(options: ManagementOptions) {
-    this.options = options;
-    this.directory = options.directory;
+  constructor(ports: ManagementPorts) {
+    this.ports = ports;
   }
 
-  async createKey(body: Body): Promise<{ key: string; row: Row<KeyRecord>; warnings: string[] }> {
-    const warnings = checkFields(body, KEY_FIELDS);
-    const key = optionalText(body, "key") ?? this.options.randomKey();
-    if (!key.startsWith("sk-") || key.length < 16) throw invalid("key", 'text that begins with "sk-" and has 16 characters at least');
-    const hash = this.options.hashKey(key);
-    if (this.directory.find("key", hash) !== undefined) throw new TollgateError("already_exists", "This key exists already. Choose another, or leave `key` out.", { param: "key" });
-    const now = this.options.clock.now();
-    const value = this.readKey(body, { ...NO_ALLOWANCE, createdAt: now, hash, name: `sk-...${key.slice(-4)}`, alias: null, teamId: null, userId: null, expiresAt: null, metadata: {}, tags: [] });
-    const row = await this.insert("key", value, now);
-    return { key, row, warnings };
+  createKey(body: Body): Promise<View<"key">> {
+    return this.inOrder(async () => {
+      const { stored, warnings } = sortFields("key", body);
+      const plain = text(body, "key") ?? this.ports.randomKey();
+      if (!plain.startsWith("sk-") || plain.length < 16) throw invalid("key", 'must begin with "sk-" and have 16 characters at least');
+      const writes: Write[] = [];
+      const record = this.newKey(plain, body, stored, writes);
+      await this.commit([...writes, { kind: "key", record, version: 0 }]);
+      return { ...this.view("key", record, warnings), key: plain };
+    });
   }
 
-  async updateKey(body: Body): Promise<{ row: Row<KeyRecord>; warnings: string[] }> {
-    const warnings = checkFields(body, KEY_FIELDS);
-    const before = this.key(requiredText(body, "key"));
-    return { row: await this.update("key", before, this.readKey(body, before.value)), warnings };
+  /** @param body `key` is the key itself or its hash */
+  updateKey(body: Body): Promise<View<"key">> {
+    return this.inOrder(async () => {
+      const { stored, warnings } = sortFields("key", body);
+      const { record: before, version } = this.keyNamed(requiredText(body, "key"));
+      const alias = "key_alias" in body ? text(body, "key_alias") : before.alias;
+      if (alias !== undefined && alias !== before.alias) this.checkAlias(alias);
+      const writes: Write[] = [];
+      const record: KeyRecord = {
+        ...before, ...readLimits(body), ...this.keyOwners(body, before, writes), alias, stored: { ...before.stored, ...stored }, updatedAt: this.ports.clock.now(),
+        tags: "tags" in body ? texts(body, "tags") : before.tags,
+        expiresAt: "duration" in body ? this.expiry(body) : before.expiresAt,
+      };
+      await this.commit([...writes, { kind: "key", record, version }]);
+      return this.view("key", record, warnings);
+    });
   }
 
-  async deleteKeys(names: readonly string[]): Promise<void> {
-    const rows = names.map((name) => this.key(name));
-    await this.options.store.change(rows.map((row) => ({ kind: "key", id: row.id, expectedVersion: row.version, document: null })));
-    for (const row of rows) this.directory.remove("key", row.id);
+  /** @returns the names as they were given */
+  deleteKeys(body: Body): Promise<readonly string[]> {
+    return this.inOrder(async () => {
+      for (const field of Object.keys(body)) if (field !== "keys" && field !== "key_aliases") throw new TollgateError("unknown_field", `${JSON.stringify(field.slice(0, 40))} is not a known field. Use keys or key_aliases.`, { param: field.slice(0, 64) });
+      const names = texts(body, "keys");
+      const aliases = texts(body, "key_aliases");
+      if (names.length + aliases.length === 0) throw invalid("keys", "must name one key at least");
+      const found = new Map<string, Versioned<KeyRecord>>();
+      for (const slot of [...names.map((name) => this.keyNamed(name)), ...aliases.map((alias) => this.keyAliased(alias))]) found.set(slot.record.id, slot);
+      await this.ports.store.change([...found.values()].map(({ record, version }) => ({ kind: "key", id: record.id, expectedVersion: version, document: null })));
+      for (const id of found.keys()) this.ports.directory.remove("key", id);
+      return [...names, ...aliases];
+    });
   }
 
-  blockKey(name: string, blocked: boolean): Promise<Row<KeyRecord>> {
-    const row = this.key(name);
-    return this.update("key", row, { ...row.value, blocked });
+  blockKey(body: Body, blocked: boolean): Promise<View<"key">> {
+    return this.inOrder(async () => {
+      const { record, version } = this.keyNamed(requiredText(body, "key"));
+      const changed: KeyRecord = { ...record, blocked, updatedAt: this.ports.clock.now() };
+      await this.commit([{ kind: "key", record: changed, version }]);
+      return this.view("key", changed, []);
+    });
   }
 
-  /** A key by its text, hash or alias. @throws TollgateError `not_found` */
-  key(name: string): Row<KeyRecord> {
-    const row = this.directory.find("key", name.startsWith("sk-") ? this.options.hashKey(name) : name) ?? this.directory.all("key").find((one) => one.value.alias === name);
-    if (row === undefined) throw new TollgateError("not_found", "The key is not known here; give its text, its hash or its alias.", { param: "key" });
-    return row;
+  keyInfo(name: string): View<"key"> {
+    return this.view("key", this.keyNamed(name).record, []);
   }
 
-  async createUser(body: Body): Promise<{ row: Row<RecordKinds["user"]>; warnings: string[] }> {
-    const warnings = checkFields(body, [...ALLOWANCE_FIELDS, "user_id", "metadata"]);
-    const now = this.options.clock.now();
-    const userId = optionalText(body, "user_id") ?? this.options.ids.next(now);
-    this.mustBeNew("user", userId, "user_id");
-    return { row: await this.insert("user", { ...readAllowance(body, { ...NO_ALLOWANCE, createdAt: now }), userId }, now), warnings };
+  /** What a key may ask about itself. @throws TollgateError `forbidden` for any other key, whether it exists or not */
+  ownKeyInfo(name: string, keyId: string | null): View<"key"> {
+    const found = this.ports.directory.find("key", name.startsWith("sk-") ? this.ports.hashKey(name) : name);
+    if (found === undefined || found.record.id !== keyId) throw new TollgateError("forbidden", "A key may only ask about itself.", { param: "key" });
+    return this.view("key", found.record, []);
   }
 
-  async createTeam(body: Body): Promise<{ row: Row<RecordKinds["team"]>; warnings: string[] }> {
-    const warnings = checkFields(body, [...ALLOWANCE_FIELDS, "team_id", "team_alias", "metadata"]);
-    const now = this.options.clock.now();
-    const teamId = optionalText(body, "team_id") ?? this.options.ids.next(now);
-    this.mustBeNew("team", teamId, "team_id");
-    return { row: await this.insert("team", { ...readAllowance(body, { ...NO_ALLOWANCE, createdAt: now }), teamId, alias: optionalText(body, "team_alias") }, now), warnings };
+  /** The hash of a key by its id. */
+  tokenOf(keyId: string | null): string | undefined {
+    return keyId === null ? undefined : this.ports.directory.get("key", keyId)?.record.tokenHash;
   }
 
-  async addMembers(body: Body): Promise<{ team: Row<RecordKinds["team"]>; members: Row<RecordKinds["member"]>[]; warnings: string[] }> {
-    const warnings = checkFields(body, ["team_id", "member", "max_budget_in_team", "budget_duration", "rpm_limit", "tpm_limit"]);
-    const team = this.find("team", requiredText(body, "team_id"), "team_id");
-    const given = Array.isArray(body["member"]) ? body["member"] : [body["member"]];
-    const now = this.options.clock.now();
-    const allowance = readAllowance({ max_budget: body["max_budget_in_team"], budget_duration: body["budget_duration"], rpm_limit: body["rpm_limit"], tpm_limit: body["tpm_limit"] }, { ...NO_ALLOWANCE, createdAt: now });
-    const members: Row<RecordKinds["member"]>[] = [];
-    for (const member of given as unknown[]) {
-      if (typeof member !== "object" || member === null) throw invalid("member", 'an object such as {"role": "user", "user_id": "ana"}');
-      const userId = requiredText(member as Body, "user_id");
-      const value = { ...allowance, teamId: team.value.teamId, userId };
-      this.mustBeNew("member", memberName(value), "member");
-      members.push({ id: this.options.ids.next(now), version: 1, value });
+  /** Newest first. */
+  listKeys(filter: { readonly userId?: string | undefined; readonly teamId?: string | undefined; readonly alias?: string | undefined }): View<"key">[] {
+    const views: View<"key">[] = [];
+    for (const { record } of this.ports.directory.all("key")) {
+      if (filter.userId !== undefined && record.userId !== filter.userId) continue;
+      if (filter.teamId !== undefined && record.teamId !== filter.teamId) continue;
+      if (filter.alias !== undefined && record.alias !== filter.alias) continue;
+      views.push(this.view("key", record, []));
     }
-    await this.options.store.change(members.map((row) => ({ kind: "member", id: row.id, expectedVersion: 0, document: JSON.stringify(row.value) })));
-    for (const row of members) await this.takeIn("member", row);
-    return { team, members, warnings };
+    return views.sort((a, b) => (a.record.id < b.record.id ? 1 : -1));
   }
 
-  async createCustomer(body: Body): Promise<{ row: Row<RecordKinds["customer"]>; warnings: string[] }> {
-    const warnings = checkFields(body, [...ALLOWANCE_FIELDS, "user_id"]);
-    const customerId = requiredText(body, "user_id");
-    this.mustBeNew("customer", customerId, "user_id");
-    const now = this.options.clock.now();
-    return { row: await this.insert("customer", { ...readAllowance(body, { ...NO_ALLOWANCE, createdAt: now }), customerId }, now), warnings };
+  /** Makes a user and, unless `auto_create_key` is false, a key of that user. */
+  createUser(body: Body): Promise<View<"user">> {
+    return this.inOrder(async () => {
+      const { stored, warnings } = sortFields("user", body);
+      const userId = text(body, "user_id") ?? this.newId();
+      this.mustBeNew("user", userId, "user_id");
+      const record: UserRecord = { ...this.base(body, stored), alias: text(body, "user_alias"), userId };
+      const writes: Write[] = [{ kind: "user", record, version: 0 }];
+      const plain = flag(body, "auto_create_key") === false ? undefined : this.ports.randomKey();
+      if (plain !== undefined) writes.push({ kind: "key", record: { ...this.newKey(plain, {}, {}, []), userId }, version: 0 });
+      await this.commit(writes);
+      return { ...this.view("user", record, warnings), ...(plain === undefined ? {} : { key: plain }) };
+    });
   }
 
-  /** @throws TollgateError `not_found` */
-  find<K extends Kind>(kind: K, name: string, param: string): Row<RecordKinds[K]> {
-    const row = this.directory.find(kind, name);
-    if (row === undefined) throw new TollgateError("not_found", `There is no ${kind} "${name}" here.`, { param });
-    return row;
+  userInfo(userId: string): View<"user"> {
+    return this.view("user", this.existing("user", userId, "user").record, []);
   }
 
-  all<K extends Kind>(kind: K): readonly Row<RecordKinds[K]>[] {
-    return this.directory.all(kind);
+  createTeam(body: Body): Promise<View<"team">> {
+    return this.inOrder(async () => {
+      const { stored, warnings } = sortFields("team", body);
+      const teamId = text(body, "team_id") ?? this.newId();
+      this.mustBeNew("team", teamId, "team_id");
+      const record: TeamRecord = { ...this.base(body, stored), alias: text(body, "team_alias"), teamId };
+      await this.commit([{ kind: "team", record, version: 0 }]);
+      return this.view("team", record, warnings);
+    });
   }
 
-  /** Settled in the current window of `budget_duration`, held, and settled for ever (GATE 6.5). */
-  spend(kind: Kind, row: Row<RecordKinds[Kind]>): Spend {
-    const window = this.directory.limits(kind, row).find((limit) => limit.measure === "nanoUsd" && limit.model === undefined)?.window ?? LIFETIME;
-    return this.options.standing(this.directory.scopeOf(kind, row), row.value.budgetDuration === null ? LIFETIME : window);
+  teamInfo(teamId: string): View<"team"> {
+    return this.view("team", this.existing("team", teamId, "team").record, []);
   }
 
-  private readKey(body: Body, before: KeyRecord): KeyRecord {
-    const alias = body["key_alias"] === undefined ? before.alias : optionalText(body, "key_alias");
-    const twin = alias === null ? undefined : this.directory.all("key").find((row) => row.value.alias === alias && row.value.hash !== before.hash);
-    if (twin !== undefined) throw new TollgateError("already_exists", `The alias "${alias}" belongs to another key.`, { param: "key_alias" });
-    const teamId = body["team_id"] === undefined ? before.teamId : optionalText(body, "team_id");
-    if (teamId !== null) this.find("team", teamId, "team_id");
-    const metadata = body["metadata"] ?? before.metadata;
-    if (typeof metadata !== "object" || Array.isArray(metadata) || JSON.stringify(metadata).length > 16_384) throw invalid("metadata", "an object of 16 KB at most");
+  membersOf(teamId: string): View<"member">[] {
+    return [...this.ports.directory.all("member")].filter(({ record }) => record.teamId === teamId).map(({ record }) => this.view("member", record, []));
+  }
+
+  /** @param body `{ team_id, member: { user_id, role } or a list of them, max_budget_in_team }` */
+  addTeamMember(body: Body): Promise<View<"member">[]> {
+    return this.inOrder(async () => {
+      const { warnings } = sortFields("member", body);
+      const { teamId } = this.existing("team", requiredText(body, "team_id"), "team").record;
+      const given = Array.isArray(body["member"]) ? (body["member"] as unknown[]) : [body["member"]];
+      const maxBudget = amount(body, "max_budget_in_team");
+      const writes: Write[] = [];
+      const members = given.map((one): MemberRecord => {
+        if (typeof one !== "object" || one === null) throw invalid("member", "must be an object with user_id and role, or a list of them");
+        const userId = requiredText(one as Body, "user_id");
+        this.mustBeNew("member", memberName(teamId, userId), "member");
+        this.userFor(userId, writes);
+        return { ...this.base({}, {}), teamId, userId, role: text(one as Body, "role") ?? "user", maxBudget };
+      });
+      if (new Set(members.map((member) => member.userId)).size !== members.length) throw invalid("member", "must not name a user twice");
+      await this.commit([...writes, ...members.map((record): Write => ({ kind: "member", record, version: 0 }))]);
+      return members.map((record) => this.view("member", record, warnings));
+    });
+  }
+
+  createCustomer(body: Body): Promise<View<"customer">> {
+    return this.inOrder(async () => {
+      const { stored, warnings } = sortFields("customer", body);
+      const customerId = requiredText(body, "user_id");
+      this.mustBeNew("customer", customerId, "user_id");
+      const record: CustomerRecord = { ...this.base(body, stored), alias: text(body, "alias"), customerId };
+      await this.commit([{ kind: "customer", record, version: 0 }]);
+      return this.view("customer", record, warnings);
+    });
+  }
+
+  customerInfo(customerId: string): View<"customer"> {
+    return this.view("customer", this.existing("customer", customerId, "customer").record, []);
+  }
+
+  private newKey(plain: string, body: Body, stored: Record<string, unknown>, writes: Write[]): KeyRecord {
+    const tokenHash = this.ports.hashKey(plain);
+    this.mustBeNew("key", tokenHash, "key");
+    const alias = text(body, "key_alias");
+    if (alias !== undefined) this.checkAlias(alias);
     return {
-      ...before, ...readAllowance(body, before), alias, teamId,
-      userId: body["user_id"] === undefined ? before.userId : optionalText(body, "user_id"),
-      expiresAt: this.expiry(body["duration"], before.expiresAt),
-      metadata: metadata as Record<string, unknown>,
-      tags: body["tags"] === undefined || body["tags"] === null ? before.tags : texts(body["tags"], "tags"),
+      ...this.base(body, stored), alias, tokenHash, keyName: `sk-...${plain.slice(-4)}`, tags: texts(body, "tags"), expiresAt: this.expiry(body),
+      ...this.keyOwners(body, undefined, writes),
     };
   }
 
-  private expiry(duration: unknown, before: number | null): number | null {
-    if (duration === undefined) return before;
-    if (duration === null || duration === "" || duration === "-1") return null;
-    if (typeof duration !== "string") throw new TollgateError("invalid_duration", '"duration" must be text such as "30d".', { param: "duration" });
-    return addLifetime(this.options.clock.now(), duration, { param: "duration" });
+  private keyOwners(body: Body, before: KeyRecord | undefined, writes: Write[]): Pick<KeyRecord, "userId" | "teamId"> {
+    const teamId = "team_id" in body ? text(body, "team_id") : before?.teamId;
+    const userId = "user_id" in body ? text(body, "user_id") : before?.userId;
+    if (teamId !== undefined) this.existing("team", teamId, "team");
+    if (userId !== undefined) this.userFor(userId, writes);
+    return { userId, teamId };
   }
 
-  private mustBeNew(kind: Kind, name: string, param: string): void {
-    if (this.directory.find(kind, name) !== undefined) throw new TollgateError("already_exists", `This ${kind} exists already. Update it, or choose another ${param}.`, { param });
+  /** A key may name a user that was never made: the user exists from then on, without limits. */
+  private userFor(userId: string, writes: Write[]): void {
+    if (this.ports.directory.find("user", userId) !== undefined) return;
+    writes.push({ kind: "user", record: { ...this.base({}, {}), userId }, version: 0 });
   }
 
-  private async insert<K extends Kind>(kind: K, value: RecordKinds[K], now: number): Promise<Row<RecordKinds[K]>> {
-    const row = { id: this.options.ids.next(now), version: 1, value };
-    await this.options.store.change([{ kind, id: row.id, expectedVersion: 0, document: JSON.stringify(value) }]);
-    await this.takeIn(kind, row);
-    return row;
+  private base(body: Body, stored: Record<string, unknown>): LimitedRecord {
+    const now = this.ports.clock.now();
+    return {
+      id: this.newId(), budgetLimits: [], modelRpm: [], modelTpm: [], models: [], blocked: false, metadata: {}, ...readLimits(body), stored, createdAt: now, updatedAt: now,
+    };
   }
 
-  private async update<K extends Kind>(kind: K, before: Row<RecordKinds[K]>, value: RecordKinds[K]): Promise<Row<RecordKinds[K]>> {
-    await this.options.store.change([{ kind, id: before.id, expectedVersion: before.version, document: JSON.stringify(value) }]);
-    const row = { id: before.id, version: before.version + 1, value };
-    await this.takeIn(kind, row);
-    return row;
+  private expiry(body: Body): number | undefined {
+    const lifetime = text(body, "duration");
+    return lifetime === undefined || lifetime === "-1" ? undefined : addLifetime(this.ports.clock.now(), lifetime, { param: "duration" });
   }
 
-  /** Counters first, so that no request meets a limit without its history. */
-  private async takeIn<K extends Kind>(kind: K, row: Row<RecordKinds[K]>): Promise<void> {
-    await this.options.seed(this.directory.limits(kind, row as Row<RecordKinds[Kind]>));
-    this.directory.set(kind, row);
+  private newId(): string {
+    return this.ports.ids.next(this.ports.clock.now());
+  }
+
+  private keyNamed(name: string): Versioned<KeyRecord> {
+    const found = this.ports.directory.find("key", name.startsWith("sk-") ? this.ports.hashKey(name) : name);
+    if (found === undefined) throw new TollgateError("not_found", "There is no such key. Name it by the key itself or by its token.", { param: "key" });
+    return found;
+  }
+
+  private keyAliased(alias: string): Versioned<KeyRecord> {
+    for (const slot of this.ports.directory.all("key")) if (slot.record.alias === alias) return slot;
+    throw new TollgateError("not_found", `There is no key with the alias ${JSON.stringify(alias)}.`, { param: "key_aliases" });
+  }
+
+  private checkAlias(alias: string): void {
+    for (const { record } of this.ports.directory.all("key")) {
+      if (record.alias === alias) throw new TollgateError("already_exists", `A key with the alias ${JSON.stringify(alias)} exists. Aliases of keys are unique.`, { param: "key_alias" });
+    }
+  }
+
+  private mustBeNew(kind: RecordKind, name: string, param: string): void {
+    if (this.ports.directory.find(kind, name) !== undefined) throw new TollgateError("already_exists", `This ${kind} exists already.`, { param });
+  }
+
+  private existing<K extends RecordKind>(kind: K, name: string, words: string): Versioned<RecordKinds[K]> {
+    const found = this.ports.directory.find(kind, name);
+    if (found === undefined) throw new TollgateError("not_found", `There is no ${words} ${JSON.stringify(name)}. Make it with POST /${kind}/new.`, { param: kind === "team" ? "team_id" : "user_id" });
+    return found;
+  }
+
+  /** Stores, gives new windows their history, and only then lets the gate see the change. */
+  private async commit(writes: readonly Write[]): Promise<void> {
+    const { store, directory } = this.ports;
+    const limits = writes.flatMap(({ kind, record }) => directory.limitsOf(kind, record));
+    await store.change(writes.map(({ kind, record, version }) => ({ kind, id: record.id, expectedVersion: version, document: JSON.stringify(record) })));
+    await this.ports.seed(limits);
+    for (const { kind, record, version } of writes) directory.put(kind, record, version + 1);
+  }
+
+  private view<K extends RecordKind>(kind: K, record: RecordKinds[K], warnings: readonly string[]): View<K> {
+    const { timeZone, weekStart } = this.ports.directory.calendar;
+    const window: WindowSpec = record.budgetDuration === undefined ? LIFETIME : { kind: "aligned", duration: parseDuration(record.budgetDuration), zone: timeZone, weekStart };
+    return { record, standing: this.ports.standing(scopeOf(kind, record), window), warnings };
+  }
+
+  /** One change at a time: what one checked, no other may undo before it is stored. */
+  private inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.tail.then(work);
+    this.tail = result.catch(() => undefined);
+    return result;
   }
 }

@@ -1,102 +1,117 @@
 import { TollgateError } from "../../base/errors.ts";
 import { MAX_NANO_USD, parseNanoUsd } from "../../base/money.ts";
-import { formatDuration, parseDuration } from "../../domain/windows/parse-duration.ts";
-import type { Allowance } from "./records.ts";
+import type { BudgetLimit, LimitedRecord, ModelNumber } from "../../domain/scopes/records.ts";
+import { parseDuration } from "../../domain/windows/parse-duration.ts";
 
+/** A body as the surface hands it over: amounts of money are decimal text, everything else as JSON has it. */
 export type Body = Readonly<Record<string, unknown>>;
 
-export const ALLOWANCE_FIELDS = ["max_budget", "soft_budget", "budget_duration", "budget_limits", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_rpm_limit", "model_tpm_limit", "models", "blocked"] as const;
+const METADATA_BYTES_MAX = 16_384;
 
-export const NO_ALLOWANCE: Allowance = {
-  maxBudget: null, softBudget: null, budgetDuration: null, budgetLimits: [], rpmLimit: null, tpmLimit: null, maxParallelRequests: null,
-  modelRpmLimit: {}, modelTpmLimit: {}, models: [], blocked: false, createdAt: 0,
-};
-
-/** Takes the fields that are present; an absent one stays as it was, null clears it. */
-export function readAllowance(body: Body, before: Allowance): Allowance {
-  const take = <T>(name: string, known: T, read: (value: unknown, name: string) => T, cleared: T): T => {
-    const value = body[name];
-    if (value === undefined) return known;
-    return value === null || value === "" ? cleared : read(value, name);
-  };
-  return {
-    maxBudget: take("max_budget", before.maxBudget, amount, null),
-    softBudget: take("soft_budget", before.softBudget, amount, null),
-    budgetDuration: take("budget_duration", before.budgetDuration, duration, null),
-    budgetLimits: take("budget_limits", before.budgetLimits, windows, []),
-    rpmLimit: take("rpm_limit", before.rpmLimit, count, null),
-    tpmLimit: take("tpm_limit", before.tpmLimit, count, null),
-    maxParallelRequests: take("max_parallel_requests", before.maxParallelRequests, count, null),
-    modelRpmLimit: take("model_rpm_limit", before.modelRpmLimit, counts, {}),
-    modelTpmLimit: take("model_tpm_limit", before.modelTpmLimit, counts, {}),
-    models: take("models", before.models, texts, []),
-    blocked: take("blocked", before.blocked, flag, false),
-    createdAt: before.createdAt,
-  };
+/** Which members of the shared part a body changes; an explicit `null` clears. @throws TollgateError `invalid_amount`, `invalid_duration`, `invalid_request` */
+export function readLimits(body: Body): Partial<LimitedRecord> {
+  const read: { -readonly [K in keyof LimitedRecord]?: LimitedRecord[K] } = {};
+  if ("max_budget" in body) read.maxBudget = amount(body, "max_budget");
+  if ("soft_budget" in body) read.softBudget = amount(body, "soft_budget");
+  if ("budget_duration" in body) read.budgetDuration = duration(body, "budget_duration");
+  if ("budget_limits" in body) read.budgetLimits = budgetLimits(body["budget_limits"]);
+  if ("rpm_limit" in body) read.rpm = count(body, "rpm_limit");
+  if ("tpm_limit" in body) read.tpm = count(body, "tpm_limit");
+  if ("max_parallel_requests" in body) read.maxParallelRequests = count(body, "max_parallel_requests");
+  if ("model_rpm_limit" in body) read.modelRpm = modelNumbers(body, "model_rpm_limit");
+  if ("model_tpm_limit" in body) read.modelTpm = modelNumbers(body, "model_tpm_limit");
+  if ("models" in body) read.models = texts(body, "models");
+  if ("blocked" in body) read.blocked = flag(body, "blocked") ?? false;
+  if ("metadata" in body) read.metadata = metadata(body);
+  return read;
 }
 
-/** Dollars as decimal text, rounded down to the nano-dollar (GATE 10.5). */
-export function amount(value: unknown, name: string): string {
-  const text = typeof value === "number" ? String(value) : value;
-  const nano = typeof text === "string" ? parseNanoUsd(text, "down") : undefined;
-  if (nano === undefined || nano < 0n || nano > MAX_NANO_USD || (typeof text === "string" && text.trim().startsWith("-"))) {
-    throw new TollgateError("invalid_amount", `"${name}" must be an amount of dollars that is zero or more, such as 10 or "0.05".`, { param: name });
+/** Nano-dollars as decimal text; absent, `null` and `""` are no budget. */
+export function amount(body: Body, field: string): string | undefined {
+  const value = body[field];
+  if (value === undefined || value === null || value === "") return undefined;
+  const nano = typeof value === "string" ? parseNanoUsd(value) : undefined;
+  if (nano === undefined || nano < 0n || nano > MAX_NANO_USD || (typeof value === "string" && value.trim().startsWith("-"))) {
+    throw new TollgateError("invalid_amount", `${field} must be an amount of dollars from 0 to 9223372036, such as 10 or "0.05".`, { param: field });
   }
   return nano.toString();
 }
 
-function duration(value: unknown, name: string): string {
-  if (typeof value !== "string") throw new TollgateError("invalid_duration", `"${name}" must be text such as "30d", "24h" or "1mo".`, { param: name });
-  return formatDuration(parseDuration(value, { param: name }));
+export function duration(body: Body, field: string): string | undefined {
+  const value = text(body, field);
+  if (value === undefined) return undefined;
+  parseDuration(value, { param: field });
+  return value;
 }
 
-function windows(value: unknown, name: string): Allowance["budgetLimits"] {
-  if (!Array.isArray(value)) throw invalid(name, 'a list such as [{"budget_duration": "24h", "max_budget": 10}]');
-  return value.map((one: unknown, index) => {
-    const path = `${name}[${index}]`;
-    if (typeof one !== "object" || one === null) throw invalid(path, "an object with budget_duration and max_budget");
-    const { budget_duration, max_budget, reset_at: _served, ...rest } = one as Record<string, unknown>;
-    const [unknown] = Object.keys(rest);
-    if (unknown !== undefined) throw new TollgateError("unknown_field", `"${path}.${unknown}" is not known here. A window has budget_duration and max_budget.`, { param: `${path}.${unknown}` });
-    return { budgetDuration: duration(budget_duration, `${path}.budget_duration`), maxBudget: amount(max_budget, `${path}.max_budget`) };
+export function text(body: Body, field: string): string | undefined {
+  const value = body[field];
+  if (value === undefined || value === null || value === "") return undefined;
+  if (typeof value === "string" && value.length <= 256 && value.isWellFormed()) return value;
+  throw invalid(field, "must be a text of 256 characters at most");
+}
+
+export function requiredText(body: Body, field: string): string {
+  const value = text(body, field);
+  if (value === undefined) throw invalid(field, "is required");
+  return value;
+}
+
+export function texts(body: Body, field: string): string[] {
+  const value = body[field];
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value) && value.length <= 1_000 && value.every((one) => typeof one === "string" && one.length <= 256)) return value as string[];
+  throw invalid(field, "must be a list of texts");
+}
+
+export function flag(body: Body, field: string): boolean | undefined {
+  const value = body[field];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "boolean") return value;
+  throw invalid(field, "must be true or false");
+}
+
+export function invalid(field: string, problem: string): TollgateError {
+  return new TollgateError("invalid_request", `${field} ${problem}.`, { param: field });
+}
+
+function count(body: Body, field: string): number | undefined {
+  const value = body[field];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalid(field, "must be a whole number from 0");
+}
+
+function budgetLimits(value: unknown): BudgetLimit[] {
+  if (value === null) return [];
+  if (!Array.isArray(value) || value.length > 16) throw invalid("budget_limits", "must be a list of 16 objects at most, each with budget_duration and max_budget");
+  return value.map((one: unknown): BudgetLimit => {
+    if (!isObject(one)) throw invalid("budget_limits", "must hold objects with budget_duration and max_budget");
+    const maxBudget = amount(one, "max_budget");
+    const budgetDuration = duration(one, "budget_duration");
+    if (maxBudget === undefined || budgetDuration === undefined) throw invalid("budget_limits", "needs budget_duration and max_budget in every object");
+    return { maxBudget, budgetDuration };
   });
 }
 
-function count(value: unknown, name: string): number {
-  const number = typeof value === "string" ? Number(value) : value;
-  if (typeof number !== "number" || !Number.isSafeInteger(number) || number < 0) throw invalid(name, "a whole number that is zero or more");
-  return number;
+function modelNumbers(body: Body, field: string): ModelNumber[] {
+  const value = body[field];
+  if (value === null) return [];
+  if (!isObject(value)) throw invalid(field, "must be an object from model to a whole number");
+  return Object.keys(value).map((model): ModelNumber => {
+    const perMinute = count(value, model);
+    if (perMinute === undefined) throw invalid(field, "must be an object from model to a whole number");
+    return [model, perMinute];
+  });
 }
 
-function counts(value: unknown, name: string): Record<string, number> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(name, 'an object such as {"gpt-4o": 100}');
-  return Object.fromEntries(Object.entries(value).map(([model, one]) => [model, count(one, `${name}.${model}`)]));
-}
-
-export function texts(value: unknown, name: string): string[] {
-  if (!Array.isArray(value) || value.some((one) => typeof one !== "string")) throw invalid(name, "a list of texts");
-  return value as string[];
-}
-
-function flag(value: unknown, name: string): boolean {
-  if (typeof value !== "boolean") throw invalid(name, "true or false");
+function metadata(body: Body): Record<string, unknown> {
+  const value = body["metadata"] ?? {};
+  if (!isObject(value)) throw invalid("metadata", "must be an object");
+  if (JSON.stringify(value).length > METADATA_BYTES_MAX) throw invalid("metadata", "may have 16 KB at most");
   return value;
 }
 
-/** Text of bounded length, `null` if absent. */
-export function optionalText(body: Body, name: string): string | null {
-  const value = body[name];
-  if (value === undefined || value === null || value === "") return null;
-  if (typeof value !== "string" || value.length > 256) throw invalid(name, "text of 256 characters at most");
-  return value;
-}
-
-export function requiredText(body: Body, name: string): string {
-  const value = optionalText(body, name);
-  if (value === null) throw invalid(name, "given");
-  return value;
-}
-
-export function invalid(name: string, what: string): TollgateError {
-  return new TollgateError("invalid_request", `"${name}" must be ${what}.`, { param: name });
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
