@@ -402,6 +402,17 @@ describe("closing", () => {
     expect(await answer.done).toMatchObject({ outcome: "end", body: "ab" });
   });
 
+  test("destroy after close ends the waiting of both", async () => {
+    const url = await httpServer((_request, response) => void response.write("a"));
+    const upstream = createUndiciUpstream();
+    const answer = post(upstream, url);
+    await answer.seen.bytes;
+    const closed = upstream.close();
+    await upstream.destroy();
+    await closed;
+    expect(await answer.done).toMatchObject({ outcome: "body" });
+  });
+
   test("destroy breaks open exchanges off, each with its phase", async () => {
     const url = await httpServer((_request, response, body) => {
       if (body === "{}") response.write("a");

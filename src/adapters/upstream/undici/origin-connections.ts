@@ -17,7 +17,8 @@ export class OriginConnections implements ConnectionSource, ConnectionOwner {
   private readonly busy = new Set<Connection>();
   private readonly leaving = new Set<Connection>();
   private closed = false;
-  private onEmpty: (() => void) | undefined;
+  /** Who waits for the last connection to go; several, when `destroy` follows on `close`. */
+  private readonly waiting: (() => void)[] = [];
 
   constructor(origin: string, options: Client.Options) {
     this.origin = origin;
@@ -60,7 +61,7 @@ export class OriginConnections implements ConnectionSource, ConnectionOwner {
     this.closed = true;
     for (const connection of this.idle.splice(0)) this.dismiss(connection);
     return new Promise((resolve) => {
-      this.onEmpty = resolve;
+      this.waiting.push(resolve);
       this.tellIfEmpty();
     });
   }
@@ -81,6 +82,7 @@ export class OriginConnections implements ConnectionSource, ConnectionOwner {
   }
 
   private tellIfEmpty(): void {
-    if (this.closed && this.busy.size === 0 && this.leaving.size === 0) this.onEmpty?.();
+    if (!this.closed || this.busy.size > 0 || this.leaving.size > 0) return;
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 }
