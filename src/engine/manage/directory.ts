@@ -112,6 +112,10 @@ export class Directory {
     return this.tables[kind].get(id);
   }
 
+  byId<K extends RecordKind>(kind: K, id: string): Versioned<RecordKinds[K]> | undefined {
+    return this.tables[kind].get(id);
+  }
+
   all<K extends RecordKind>(kind: K): IterableIterator<Versioned<RecordKinds[K]>> {
     return this.tables[kind].values();
   }

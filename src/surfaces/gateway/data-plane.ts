@@ -20,6 +20,7 @@ export interface DataPlane {
   readonly budgetExceededStatus: number;
   /** @throws TollgateError `missing_key`, `invalid_key`, `key_blocked`, `key_expired` */
   identify(request: IncomingMessage, now: number): Identity;
+  identifyKey(key: string, now: number): Identity;
   /** The charges of a customer that has a budget, `undefined` if it is only a label. @throws TollgateError `key_blocked`, `too_many_new_customers` */
   customer(name: string, keyId: string | null, now: number): ChargeSet | undefined;
   stopping(): boolean;
@@ -27,18 +28,13 @@ export interface DataPlane {
   onDefect(error: unknown, requestId: string): void;
 }
 
-const KEY_HEADERS = ["x-api-key", "api-key", "x-goog-api-key", "ocp-apim-subscription-key", "x-litellm-api-key"] as const;
+const KEY_HEADERS = ["authorization", "x-api-key", "api-key", "x-goog-api-key", "ocp-apim-subscription-key", "x-litellm-api-key"] as const;
 
 /** The key of a request, from any header that LiteLLM's clients use. @throws TollgateError `missing_key` */
-export function keyOf(request: IncomingMessage): string {
-  const authorization = request.headers.authorization;
-  if (authorization !== undefined) {
-    if (authorization.startsWith("Bearer ")) return authorization.slice(7).trim();
-    return authorization.trim();
-  }
+export function keyIn(header: (name: string) => string | undefined): string {
   for (const name of KEY_HEADERS) {
-    const value = request.headers[name];
-    if (typeof value === "string" && value !== "") return value.startsWith("Bearer ") ? value.slice(7) : value;
+    const value = header(name);
+    if (value !== undefined && value !== "") return (value.startsWith("Bearer ") ? value.slice(7) : value).trim();
   }
   throw new TollgateError("missing_key", "Authentication Error, no API key was sent. Send it as `Authorization: Bearer sk-...`.");
 }

@@ -1,0 +1,135 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import { TollgateError } from "../../base/errors.ts";
+import { formatNanoUsd } from "../../base/money.ts";
+import type { Balance } from "../../domain/ledger/ports.ts";
+import type { LedgerStore } from "../../domain/ledger/store.ts";
+import type { ChargeSet } from "../../domain/limits/limit.ts";
+import { GLOBAL_SCOPE, type Scope } from "../../domain/scopes/scope.ts";
+import { LIFETIME, type WindowSpec } from "../../domain/windows/window.ts";
+import type { Management } from "../../engine/manage/management.ts";
+import { createAdmin } from "../admin/routes.ts";
+import { errorBody, statusOf } from "../http/status.ts";
+import { chatCompletions } from "./chat.ts";
+import { keyIn, type DataPlane } from "./data-plane.ts";
+import type { GatewayObserver } from "./metrics.ts";
+import { requestDetails, spendLogFilter, spendLogRow } from "./reports.ts";
+
+export interface RouterOptions {
+  readonly plane: DataPlane;
+  readonly management: Management;
+  readonly store: LedgerStore;
+  readonly books: { allBalances(): Balance[]; standing(scope: Scope, spec: WindowSpec): { spent: bigint } };
+  readonly observer: GatewayObserver;
+  readonly global: ChargeSet;
+  readonly metricsAuth: boolean;
+  readonly warnings: readonly string[];
+  ready(): boolean;
+  /** Hands settled entries to the ledger now. */
+  flush(): void;
+}
+
+/** Finds the route of a request. The data plane comes first and by plain comparison; reports next; the rest is management. */
+export function createRouter(options: RouterOptions): (request: IncomingMessage, response: ServerResponse) => void {
+  const { plane } = options;
+  const reports = reportRoutes(options);
+  const admin = createAdmin({
+    management: options.management,
+    identify: (headers) => plane.identifyKey(keyIn((name) => headers.get(name) ?? undefined), plane.clock.now()),
+    bodyLimitBytes: plane.bodyLimitBytes,
+    budgetExceededStatus: plane.budgetExceededStatus,
+    onDefect: (error) => plane.onDefect(error, plane.ids.next(plane.clock.now())),
+  });
+  admin.notFound((context) => {
+    const error = new TollgateError("unknown_route", `There is no ${context.req.method} ${context.req.path}.`);
+    return context.body(JSON.stringify(errorBody(error, 404)), 404, { "content-type": "application/json" });
+  });
+  const manage = getRequestListener(admin.fetch);
+  return (request, response) => {
+    const url = request.url ?? "/";
+    const mark = url.indexOf("?");
+    const path = mark === -1 ? url : url.slice(0, mark);
+    if (path === "/v1/chat/completions" || path === "/chat/completions") {
+      if (request.method === "POST") chatCompletions(plane, request, response);
+      else refuse(plane, response, new TollgateError("method_not_allowed", `${path} answers POST only.`));
+      return;
+    }
+    const report = request.method === "GET" ? (reports.get(path) ?? detailRoute(options, path)) : undefined;
+    if (report === undefined) void manage(request, response);
+    else void serve(options, report, request, response, path, new URLSearchParams(mark === -1 ? "" : url.slice(mark + 1)));
+  };
+}
+
+type Report = (query: URLSearchParams) => Promise<string>;
+
+const OPEN_TO_ALL = new Set(["/health/liveliness", "/health/liveness", "/health/readiness"]);
+const OPEN_TO_KEYS = new Set(["/v1/models", "/models"]);
+
+async function serve(options: RouterOptions, report: Report, request: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams): Promise<void> {
+  const { plane, observer } = options;
+  try {
+    const open = OPEN_TO_ALL.has(path) || (path === "/metrics" && !options.metricsAuth);
+    if (!open && !plane.identify(request, plane.clock.now()).isMaster && !OPEN_TO_KEYS.has(path)) {
+      throw new TollgateError("forbidden", "Only the master key may do this.");
+    }
+    const answer = await report(query);
+    const status = path === "/health/readiness" && !options.ready() ? 503 : 200;
+    send(response, status, answer, path === "/metrics" ? observer.registry.contentType : "application/json");
+  } catch (error) {
+    refuse(plane, response, error);
+  }
+}
+
+function refuse(plane: DataPlane, response: ServerResponse, error: unknown): void {
+  const callId = plane.ids.next(plane.clock.now());
+  const known = error instanceof TollgateError ? error : new TollgateError("internal", "A defect of Tollgate.");
+  if (known !== error) plane.onDefect(error, callId);
+  const status = statusOf(known.code, plane.budgetExceededStatus);
+  send(response, status, JSON.stringify(errorBody(known, status, callId)), "application/json");
+}
+
+function detailRoute(options: RouterOptions, path: string): Report | undefined {
+  const requestId = /^\/v1\/tollgate\/requests\/([0-9A-Z]{26})$/.exec(path)?.[1];
+  return requestId === undefined ? undefined : () => requestDetails(options.store, requestId, options.observer.refusals.get(requestId));
+}
+
+function reportRoutes(options: RouterOptions): ReadonlyMap<string, Report> {
+  const { plane, store, books, global, observer } = options;
+  const models: Report = async () => JSON.stringify({ object: "list", data: plane.catalogue.modelNames().map((id) => ({ id, object: "model", created: 0, owned_by: "tollgate" })) });
+  const alive: Report = async () => JSON.stringify({ status: "alive" });
+  return new Map<string, Report>([
+    ["/v1/models", models],
+    ["/models", models],
+    ["/health/liveliness", alive],
+    ["/health/liveness", alive],
+    ["/health/readiness", async () => JSON.stringify({ status: options.ready() ? "healthy" : "unhealthy", in_flight_requests: plane.engine.inFlight, tollgate: { warnings: options.warnings } })],
+    ["/metrics", () => observer.registry.metrics()],
+    ["/global/spend", async () => {
+      const budget = global.limits.find((limit) => limit.measure === "nanoUsd" && limit.hard);
+      const { spent } = books.standing(GLOBAL_SCOPE, budget?.window ?? LIFETIME);
+      return `{"spend":${formatNanoUsd(spent)},"max_budget":${budget === undefined ? "null" : formatNanoUsd(budget.cap)}}`;
+    }],
+    ["/spend/logs", async (query) => {
+      const entries = await store.entries(spendLogFilter(query, (text) => keyIdOf(options.management, text)));
+      return `[${entries.map(spendLogRow).join(",")}]`;
+    }],
+    ["/v1/tollgate/audit", async () => {
+      options.flush();
+      return JSON.stringify(await store.audit(books.allBalances()));
+    }],
+  ]);
+}
+
+function keyIdOf(management: Management, text: string): string | undefined {
+  try {
+    return management.keyInfo(text).record.id;
+  } catch {
+    return undefined;
+  }
+}
+
+function send(response: ServerResponse, status: number, body: string, contentType: string): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, ["content-type", contentType, "content-length", String(Buffer.byteLength(body))]);
+  response.end(body);
+}
