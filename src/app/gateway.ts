@@ -99,8 +99,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const prices = createPriceBook(litellmMap === undefined ? {} : { litellmMap });
   const simulatedProvider = config.simulated === "always" || (config.simulated === "auto" && config.models.length === 0) ? await startSimulatedProvider({}) : undefined;
   const catalogue = createCatalogue({ config, book: prices, env, simulatedUrl: simulatedProvider === undefined ? undefined : `${simulatedProvider.url}/v1` });
-  await books.seed(global.limits, store.spent);
-  for (const name of catalogue.modelNames()) for (const deployment of catalogue.deployments(name)) await books.seed(deployment.charges.limits, store.spent);
+  const spent: LedgerStore["spent"] = (scope, model, from, to) => store.spent(scope, model, from, to);
+  await books.seed(global.limits, spent);
+  for (const name of catalogue.modelNames()) for (const deployment of catalogue.deployments(name)) await books.seed(deployment.charges.limits, spent);
 
   const upstream = createUndiciUpstream({ idleTimeoutMs: config.idleTimeoutMs });
   let engine: Engine;
@@ -131,7 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const management = new Management({
     directory, store, ids, clock, hashKey, randomKey: () => `sk-${randomBytes(18).toString("base64url")}`,
     standing: (scope, spec) => books.standing(scope, spec),
-    seed: (limits) => books.seed(limits, store.spent),
+    seed: (limits) => books.seed(limits, spent),
   });
   const handler = createRouter({ plane, flush: hand.flush, management, store, books, observer, global, metricsAuth: config.metricsAuth, ready: () => health.journal && !stopping, warnings: config.warnings });
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request: IncomingMessage, response: ServerResponse) => handler(request, response));
