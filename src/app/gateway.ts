@@ -99,7 +99,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const prices = createPriceBook(litellmMap === undefined ? {} : { litellmMap });
   const simulatedProvider = config.simulated === "always" || (config.simulated === "auto" && config.models.length === 0) ? await startSimulatedProvider({}) : undefined;
   const catalogue = createCatalogue({ config, book: prices, env, simulatedUrl: simulatedProvider === undefined ? undefined : `${simulatedProvider.url}/v1` });
-  const spent: LedgerStore["spent"] = (scope, model, from, to) => store.spent(scope, model, from, to);
+  const spent: LedgerStore["spent"] = (scope, model, from, to) => {
+    hand.flush();
+    return store.spent(scope, model, from, to);
+  };
   await books.seed(global.limits, spent);
   for (const name of catalogue.modelNames()) for (const deployment of catalogue.deployments(name)) await books.seed(deployment.charges.limits, spent);
 

@@ -72,6 +72,8 @@ async function serve(options: RouterOptions, report: Report, request: IncomingMe
     if (!open && !plane.identify(request, plane.clock.now()).isMaster && !OPEN_TO_KEYS.has(path)) {
       throw new TollgateError("forbidden", "Only the master key may do this.");
     }
+    // What is settled is read: entries that wait for the next batch go to the ledger now.
+    options.flush();
     const answer = await report(query);
     const status = path === "/health/readiness" && !options.ready() ? 503 : 200;
     send(response, status, answer, path === "/metrics" ? observer.registry.contentType : "application/json");
@@ -113,10 +115,7 @@ function reportRoutes(options: RouterOptions): ReadonlyMap<string, Report> {
       const entries = await store.entries(spendLogFilter(query, (text) => keyIdOf(options.management, text)));
       return `[${entries.map(spendLogRow).join(",")}]`;
     }],
-    ["/v1/tollgate/audit", async () => {
-      options.flush();
-      return JSON.stringify(await store.audit(books.allBalances()));
-    }],
+    ["/v1/tollgate/audit", async () => JSON.stringify(await store.audit(books.allBalances()))],
   ]);
 }
 
