@@ -89,6 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const masterHash = hashKey(master.key);
   const directory = new Directory({
     global, masterHash, tokenRateLimitType: config.tokenRateLimitType, timeZone: config.timeZone, weekStart: config.weekStart, maxEndUserBudgetNanoUsd: config.maxEndUserBudgetNanoUsd,
+    customersPerMinute: config.customersPerMinute,
   });
   directory.load(state.records);
   const recovered = recover(contents, state.lastSequence, journal, books, limitsOn(directory, global.limits));
@@ -199,7 +200,7 @@ function limitsOn(directory: Directory, global: readonly Limit[]): (scope: strin
     const colon = scope.indexOf(":");
     const kind = scope.slice(0, colon);
     if (kind !== "key" && kind !== "team" && kind !== "user" && kind !== "member" && kind !== "customer") return [];
-    const row = directory.byId(kind, scope.slice(colon + 1));
+    const row = directory.get(kind, scope.slice(colon + 1));
     return row === undefined ? [] : directory.limitsOf(kind, row.record);
   };
 }

@@ -37,6 +37,7 @@ export interface DirectoryOptions {
   readonly weekStart: WeekDay;
   /** The lifetime budget of every customer that was not made; without it they are labels. */
   readonly maxEndUserBudgetNanoUsd?: NanoUsd | undefined;
+  readonly customersPerMinute?: number | undefined;
 }
 
 export interface Versioned<R> {
@@ -51,6 +52,7 @@ interface KeySlot {
   compiledAt: number;
 }
 
+/** New customers that one key may name in a minute, unless configured. */
 const NEW_CUSTOMERS_PER_MINUTE = 100;
 const REMEMBERED_CUSTOMERS = 100_000;
 
@@ -109,10 +111,6 @@ export class Directory {
 
   /** By our own id. */
   get<K extends RecordKind>(kind: K, id: string): Versioned<RecordKinds[K]> | undefined {
-    return this.tables[kind].get(id);
-  }
-
-  byId<K extends RecordKind>(kind: K, id: string): Versioned<RecordKinds[K]> | undefined {
     return this.tables[kind].get(id);
   }
 
@@ -244,8 +242,9 @@ export class Directory {
       this.newCustomers.set(keyId, { minute, count: 1 });
       return;
     }
-    if (known.count >= NEW_CUSTOMERS_PER_MINUTE) {
-      throw new TollgateError("too_many_new_customers", `This API key named more than ${NEW_CUSTOMERS_PER_MINUTE} new customers within a minute. Wait, or make them with POST /customer/new.`, { param: "user" });
+    const most = this.options.customersPerMinute ?? NEW_CUSTOMERS_PER_MINUTE;
+    if (known.count >= most) {
+      throw new TollgateError("too_many_new_customers", `This API key named more than ${most} new customers within a minute. Wait, or make them with POST /customer/new.`, { param: "user" });
     }
     known.count += 1;
   }
