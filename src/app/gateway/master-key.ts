@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkMasterKey } from "./config/master-key.ts";
+import { checkMasterKey } from "../config/master-key.ts";
 
 /**
  * The master key: environment, then configuration, then the file of an earlier start, else a new one; always written

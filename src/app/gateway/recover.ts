@@ -1,7 +1,7 @@
-import type { FileJournal, JournalContents } from "../adapters/journal/journal.ts";
-import type { MemoryBooks } from "../adapters/books/memory/memory-books.ts";
-import { crashedEntry, type HoldRecord, type JournalRecord } from "../domain/ledger/entry.ts";
-import type { Limit } from "../domain/limits/limit.ts";
+import type { FileJournal, JournalContents } from "../../adapters/journal/journal.ts";
+import type { MemoryBooks } from "../../adapters/books/memory/memory-books.ts";
+import { crashedEntry, type HoldRecord, type JournalRecord } from "../../domain/ledger/entry.ts";
+import type { Limit } from "../../domain/limits/limit.ts";
 
 /**
  * Brings the books to where the journal ends: settlements that the ledger has not seen are counted, and holds that

@@ -1,0 +1,26 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { lockDataFolder } from "../../adapters/stores/sqlite/lock.ts";
+import { TollgateError } from "../../base/errors.ts";
+import type { Closers } from "./closers.ts";
+
+/**
+ * Makes the data folder if there is none, and takes it for this process (GATE 8.5).
+ * @throws TollgateError `data_folder_unwritable`, `data_folder_in_use`
+ */
+export function takeDataFolder(folder: string, closers: Closers): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new TollgateError("data_folder_unwritable", `The data folder ${folder} cannot be made: ${(error as Error).message}. Choose another with --data.`, { cause: error });
+  }
+  const lock = lockDataFolder(folder);
+  closers.add(() => lock.release());
+}
+
+/** Says in `DIR/gateway.json` who serves this folder, until the gateway stops: commands find it there. */
+export function announce(folder: string, url: string, closers: Closers): void {
+  const path = join(folder, "gateway.json");
+  writeFileSync(path, `${JSON.stringify({ url, pid: process.pid })}\n`);
+  closers.add(() => rmSync(path, { force: true }));
+}

@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import type { Logger } from "pino";
+import { MemoryBooks } from "../../adapters/books/memory/memory-books.ts";
+import { FileJournal, readJournal } from "../../adapters/journal/journal.ts";
+import { openSqliteStore } from "../../adapters/stores/sqlite/store.ts";
+import { SteadyClock } from "../../base/clock.ts";
+import { TollgateError } from "../../base/errors.ts";
+import type { LedgerStore } from "../../domain/ledger/store.ts";
+import type { Limit } from "../../domain/limits/limit.ts";
+import type { Directory } from "../../engine/manage/directory.ts";
+import type { Closers } from "./closers.ts";
+import { HandOver } from "./hand-over.ts";
+import { recover } from "./recover.ts";
+import { standingLimits } from "./standing-limits.ts";
+
+const DAY_MS = 86_400_000;
+
+export interface OpenBooks {
+  readonly clock: SteadyClock;
+  readonly store: LedgerStore;
+  readonly books: MemoryBooks;
+  readonly recovered: { readonly replayed: number; readonly crashed: number };
+  /** Hands settled entries to the ledger now. */
+  flush(): void;
+  /** False while the journal cannot be written (GATE 8.4). */
+  healthy(): boolean;
+}
+
+/**
+ * Opens ledger and journal, fills the directory, and brings the books to where the journal ends.
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`, `clock_behind`, `journal_corrupt`
+ */
+export async function openBooks(options: { readonly folder: string; readonly directory: Directory; readonly global: readonly Limit[]; readonly log: Logger; readonly closers: Closers }): Promise<OpenBooks> {
+  const { folder, directory, global, log, closers } = options;
+  const clock = new SteadyClock({ now: () => Date.now(), monotonic: () => performance.now() }, (byMs) => log.warn({ byMs }, "the system clock stepped back; wall time is held"));
+  const store = await openSqliteStore({ path: join(folder, "ledger.db"), onProblem: (error) => log.error({ err: error }, "the ledger could not be written; it is retried") });
+  closers.add(() => store.close());
+  const state = await store.load();
+  checkClock(clock.now(), state.newestAt);
+  clock.atLeast(state.newestAt);
+  let healthy = true;
+  const contents = readJournal(join(folder, "journal"));
+  const journal = new FileJournal({
+    folder: join(folder, "journal"), nextSequence: Math.max(contents.nextSequence, state.lastSequence + 1), finished: contents.segments,
+    onHealth: (now, error) => {
+      healthy = now;
+      if (now) log.info("the journal can be written again");
+      else log.error({ err: error }, "the journal cannot be written");
+    },
+  });
+  const hand = new HandOver(store, journal);
+  const books = new MemoryBooks({ clock, journal, stored: new Map(state.balances.map((balance) => [balance.counter, balance.spent])), onEntry: hand.entry });
+  hand.balances = () => books.takeBalances();
+  closers.add(() => {
+    journal.close();
+    hand.flush();
+  });
+  directory.load(state.records);
+  const recovered = recover(contents, state.lastSequence, journal, books, standingLimits(directory, global));
+  if (recovered.crashed > 0) log.warn(recovered, "attempts of a crashed gateway were charged at their holds");
+  hand.flush();
+  return { clock, store, books, recovered, flush: hand.flush, healthy: () => healthy };
+}
+
+function checkClock(now: number, newestAt: number): void {
+  if (newestAt <= now + DAY_MS) return;
+  throw new TollgateError("clock_behind", `The system clock says ${new Date(now).toISOString()}, but the ledger has an entry of ${new Date(newestAt).toISOString()}. Set the clock.`);
+}
