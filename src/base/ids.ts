@@ -3,6 +3,7 @@
  * time, and a range of them is a range of time.
  */
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const STOCK_BYTES = 4_096;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /** The ten characters that encode a time in milliseconds since the Unix epoch. */
@@ -33,12 +34,15 @@ export function isUlid(text: string): boolean {
  * process are strictly increasing while the clock does not step back.
  */
 export class UlidSource {
-  private readonly randomBytes: (size: number) => Uint8Array;
+  private readonly randomBytes: (size: number) => Uint8Array<ArrayBuffer>;
+  /** Random bytes in stock: a call for each id would cost more than everything else here. */
+  private stock = new Uint8Array(0);
+  private used = 0;
   private lastMs = -1;
   private time = "";
   private readonly digits = new Uint8Array(16);
 
-  constructor(randomBytes: (size: number) => Uint8Array) {
+  constructor(randomBytes: (size: number) => Uint8Array<ArrayBuffer>) {
     this.randomBytes = randomBytes;
   }
 
@@ -47,8 +51,12 @@ export class UlidSource {
     if (epochMs !== this.lastMs) {
       this.lastMs = epochMs;
       this.time = ulidTime(epochMs);
-      const bytes = this.randomBytes(16);
-      for (let i = 0; i < 16; i += 1) this.digits[i] = (bytes[i] ?? 0) & 31;
+      if (this.used >= this.stock.length) {
+        this.stock = this.randomBytes(STOCK_BYTES);
+        this.used = 0;
+      }
+      for (let i = 0; i < 16; i += 1) this.digits[i] = (this.stock[this.used + i] ?? 0) & 31;
+      this.used += 16;
       // A clear top bit leaves room to count up without overflow.
       this.digits[0] = (this.digits[0] ?? 0) & 15;
     } else {

@@ -93,19 +93,18 @@ export type JournalRecord = HoldRecord | SettleRecord;
 
 /** Builds the one ledger row of an attempt (GATE 5: overage is what exceeds the hold). */
 export function entryOf(facts: AttemptFacts, held: NanoUsd, charge: Charge): Entry {
-  const { cost, lines, ...rest } = charge;
-  const { scopes, tags, ...who } = facts;
+  // Written out member by member: spreading costs several times as much, and this is done for every attempt.
+  const { cost, lines } = charge;
   return {
-    ...who,
-    ...rest,
-    id: facts.attemptId,
-    kind: "charge",
-    scopes: scopes.join(","),
-    tags: tags.length === 0 ? null : JSON.stringify(tags),
-    lines: lines.length === 0 ? null : JSON.stringify(lines),
-    held: held.toString(),
-    cost: cost.toString(),
-    overage: (cost > held ? cost - held : 0n).toString(),
+    id: facts.attemptId, kind: "charge", requestId: facts.requestId, attemptId: facts.attemptId, at: facts.at, scopes: facts.scopes.join(","),
+    keyId: facts.keyId, teamId: facts.teamId, userId: facts.userId, customer: facts.customer,
+    model: facts.model, provider: facts.provider, upstreamModel: facts.upstreamModel, deployment: facts.deployment, route: facts.route,
+    stream: facts.stream, tags: facts.tags.length === 0 ? null : JSON.stringify(facts.tags), metadata: facts.metadata,
+    held: held.toString(), cost: cost.toString(), overage: cost > held ? (cost - held).toString() : "0",
+    estimated: charge.estimated, status: charge.status, httpStatus: charge.httpStatus, lines: lines.length === 0 ? null : JSON.stringify(lines),
+    priceVersion: charge.priceVersion, unpriced: charge.unpriced,
+    inputTokens: charge.inputTokens, outputTokens: charge.outputTokens, cachedTokens: charge.cachedTokens,
+    answeredModel: charge.answeredModel, responseId: charge.responseId, rawUsage: charge.rawUsage, durationMs: charge.durationMs,
   };
 }
 

@@ -1,4 +1,4 @@
-import { divideUp, PICO_PER_NANO } from "../../base/money.ts";
+import { divideUp, PICO_PER_NANO, type NanoUsd } from "../../base/money.ts";
 import type { Ask, Hold } from "./ask.ts";
 import type { Limit, Measure } from "./limit.ts";
 
@@ -30,18 +30,25 @@ const CAP_MAX = BigInt(Number.MAX_SAFE_INTEGER);
  */
 export function decide(ask: Ask, standings: readonly Standing[]): Decision {
   const wanted = ask.declaredCap ?? undeclaredCap(ask, standings);
+  const cap = BigInt(wanted);
+  // Nearly every request fits everything as it is. What fits now can also ever be afforded, so the search below would
+  // grant the same cap: one comparison per limit says so.
+  const need = needOf(ask, cap);
+  if (blockedNow(need, standings) === undefined) return admitted(ask, wanted, need.nanoUsd, standings);
+  return decideTight(ask, standings, wanted);
+}
+
+/** Some limit is too tight for what is wanted: now, or for ever. */
+function decideTight(ask: Ask, standings: readonly Standing[], wanted: number): Decision {
   const floor = BigInt(Math.min(wanted, OUTPUT_FLOOR));
   let granted = BigInt(wanted);
   let tightest: Standing | undefined;
   let tightestMoney: Standing | undefined;
   let leastMoney = CAP_MAX;
-  let hardMoney = false;
   for (const standing of standings) {
     if (!standing.limit.hard) continue;
-    const isMoney = standing.limit.measure === "nanoUsd";
-    hardMoney ||= isMoney;
     const affordable = affords(ask, standing.limit.measure, leftOf(standing));
-    if (isMoney && affordable < floor && affordable < leastMoney) {
+    if (standing.limit.measure === "nanoUsd" && affordable < floor && affordable < leastMoney) {
       leastMoney = affordable;
       tightestMoney = standing;
     }
@@ -54,13 +61,25 @@ export function decide(ask: Ask, standings: readonly Standing[]): Decision {
     const standing = tightestMoney ?? tightest;
     return { outcome: neverFits(standing.limit.measure), standing, needed: amountOf(ask, standing.limit.measure, floor) };
   }
-  const blocked = blockedNow(ask, standings, granted);
+  const need = needOf(ask, granted);
+  const blocked = blockedNow(need, standings);
   if (blocked !== undefined) {
     const { measure } = blocked.limit;
-    return { outcome: measure === "nanoUsd" ? "budget_held" : "rate_limited", standing: blocked, needed: amountOf(ask, measure, granted) };
+    return { outcome: measure === "nanoUsd" ? "budget_held" : "rate_limited", standing: blocked, needed: need[measure] };
   }
-  const cap = Number(granted);
-  return { outcome: "admitted", hold: { cap, nanoUsd: amountOf(ask, "nanoUsd", granted) }, sendCap: capToSend(ask, cap, hardMoney) };
+  return admitted(ask, Number(granted), need.nanoUsd, standings);
+}
+
+function admitted(ask: Ask, cap: number, nanoUsd: NanoUsd, standings: readonly Standing[]): Decision {
+  return { outcome: "admitted", hold: { cap, nanoUsd }, sendCap: capToSend(ask, cap, standings) };
+}
+
+/** What the ask takes of every measure: computed once, however many limits there are. */
+function needOf(ask: Ask, cap: bigint): Readonly<Record<Measure, bigint>> {
+  return {
+    nanoUsd: amountOf(ask, "nanoUsd", cap), tokens: amountOf(ask, "tokens", cap), inputTokens: ask.inputTokens,
+    outputTokens: amountOf(ask, "outputTokens", cap), requests: 1n, slots: 1n,
+  };
 }
 
 /** What the ask takes of a measure once its cap is known; money rounds up. */
@@ -134,12 +153,12 @@ function neverFits(measure: Measure): RefusalOutcome {
 }
 
 /** The first limit without room now, money before rates. */
-function blockedNow(ask: Ask, standings: readonly Standing[], cap: bigint): Standing | undefined {
+function blockedNow(need: Readonly<Record<Measure, bigint>>, standings: readonly Standing[]): Standing | undefined {
   let blocked: Standing | undefined;
   for (const standing of standings) {
     const { limit } = standing;
     if (!limit.hard) continue;
-    if (standing.spent + standing.held + amountOf(ask, limit.measure, cap) <= limit.cap) continue;
+    if (standing.spent + standing.held + need[limit.measure] <= limit.cap) continue;
     if (limit.measure === "nanoUsd") return standing;
     blocked ??= standing;
   }
@@ -147,8 +166,8 @@ function blockedNow(ask: Ask, standings: readonly Standing[], cap: bigint): Stan
 }
 
 /** A lowered cap is always sent; an undeclared one only for a hard budget, and only where it says less than the model would do anyway. */
-function capToSend(ask: Ask, cap: number, hardMoney: boolean): number | undefined {
+function capToSend(ask: Ask, cap: number, standings: readonly Standing[]): number | undefined {
   if (ask.declaredCap !== undefined) return cap < ask.declaredCap ? cap : undefined;
-  if (!hardMoney) return undefined;
+  if (!standings.some(({ limit }) => limit.hard && limit.measure === "nanoUsd")) return undefined;
   return ask.maximumOutput === undefined || cap < ask.maximumOutput ? cap : undefined;
 }

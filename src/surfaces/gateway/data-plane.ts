@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../../base/clock.ts";
 import { TollgateError } from "../../base/errors.ts";
@@ -41,7 +41,7 @@ export function keyIn(header: (name: string) => string | undefined): string {
 
 /** SHA-256 in lower-case hex: the only form in which keys are stored and compared. */
 export function hashKey(key: string): string {
-  return createHash("sha256").update(key).digest("hex");
+  return hash("sha256", key, "hex");
 }
 
 /** Compares two hashes in constant time. */

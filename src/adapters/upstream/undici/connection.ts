@@ -12,6 +12,8 @@ export interface ConnectionOwner {
  */
 export class Connection {
   readonly owner: ConnectionOwner;
+  /** Carries an exchange now; kept by its owner. */
+  busy = true;
   private readonly client: Client;
   private requestsOnSocket = 0;
 
