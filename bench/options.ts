@@ -10,8 +10,12 @@ export interface Lengths {
   readonly idleStreams: number;
 }
 
+export const KINDS = ["plain", "rate", "streams", "memory"] as const;
+export type Kind = (typeof KINDS)[number];
+
 export interface Options extends Lengths {
   readonly only: readonly string[] | undefined;
+  readonly kinds: readonly Kind[];
   readonly jsonFile: string | undefined;
   readonly write: boolean;
   readonly parts: boolean;
@@ -24,6 +28,7 @@ const QUICK: Lengths = { rounds: 3, warmUpMs: 800, plainMs: 800, fixedRateMs: 50
 export const HELP = `Usage: npm run bench -- [options]
   --quick            short rounds: about 40 s, for a first impression only
   --only a,b         some of: floor, tollgate, portkey
+  --kinds a,b        some of: ${KINDS.join(", ")}
   --rounds N         interleaved rounds (full: ${FULL.rounds}, quick: ${QUICK.rounds})
   --json FILE        also write every figure of every round
   --write            write the table into bench/README.md
@@ -35,7 +40,7 @@ export function readOptions(words: readonly string[]): Options | "help" {
   const { values } = parseArgs({
     args: [...words],
     options: {
-      quick: { type: "boolean", default: false }, only: { type: "string" }, rounds: { type: "string" }, json: { type: "string" },
+      quick: { type: "boolean", default: false }, only: { type: "string" }, kinds: { type: "string" }, rounds: { type: "string" }, json: { type: "string" },
       write: { type: "boolean", default: false }, parts: { type: "boolean", default: false }, streams: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -43,5 +48,8 @@ export function readOptions(words: readonly string[]): Options | "help" {
   const lengths = values.quick ? QUICK : FULL;
   const rounds = values.rounds === undefined ? lengths.rounds : Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be a whole number of at least 1, not "${values.rounds}".`);
-  return { ...lengths, rounds, only: values.only?.split(","), jsonFile: values.json, write: values.write, parts: values.parts, streams: values.streams };
+  const kinds = values.kinds?.split(",") ?? KINDS;
+  const unknown = kinds.find((kind) => !KINDS.includes(kind as Kind));
+  if (unknown !== undefined) throw new Error(`--kinds does not know "${unknown}"; there are: ${KINDS.join(", ")}.`);
+  return { ...lengths, rounds, kinds: kinds as readonly Kind[], only: values.only?.split(","), jsonFile: values.json, write: values.write, parts: values.parts, streams: values.streams };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stopChild } from "./child.ts";
 import type { JobResult } from "./load-jobs.ts";
-import { HELP, readOptions } from "./options.ts";
+import { HELP, KINDS, readOptions } from "./options.ts";
 import type { Options } from "./options.ts";
 import { profileParts } from "./profile.ts";
 import { failures, notes, table, writeBetween } from "./report.ts";
@@ -64,15 +64,15 @@ async function measure(ground: Ground, options: Options): Promise<Results> {
       say(`warm-up: ${each.target.title}`);
       await ground.work(plainJob(each, options.warmUpMs, 100));
     }
-    await playRounds("plain", options, running, async (each) => {
+    if (options.kinds.includes("plain")) await playRounds("plain", options, running, async (each) => {
       of(each).plain.push(await ground.work(plainJob(each, 150, options.plainMs)));
     }, say);
-    await playRounds("fixed rate", options, running, async (each) => {
+    if (options.kinds.includes("rate")) await playRounds("fixed rate", options, running, async (each) => {
       // Straight to the upstream once per round, before the first target.
       if (each === running[0]) direct.push(await ground.work(fixedRateJob(ground.upstreamPort, 0, {}, 200, options.fixedRateMs)));
       of(each).fixedRate.push(await ground.work(fixedRateJob(each.place.port, each.child.pid, each.headers, 200, options.fixedRateMs)));
     }, say);
-    await playRounds("streams", options, running, async (each) => {
+    if (options.kinds.includes("streams")) await playRounds("streams", options, running, async (each) => {
       of(each).stream.push(await ground.work(streamJob(each, STREAM_WARM_UP_MS, options.streamMs)));
     }, say);
     for (const each of running) of(each).booked = await each.target.booked?.(each.place, each.headers).catch((error: unknown) => {
@@ -82,7 +82,7 @@ async function measure(ground: Ground, options: Options): Promise<Results> {
   } finally {
     await Promise.all(running.map((each) => stopChild(each.child, 30_000)));
   }
-  for (const each of findings.values()) {
+  for (const each of options.kinds.includes("memory") ? findings.values() : []) {
     say(`memory with ${options.idleStreams} idle streams: ${each.target.title}`);
     await measureMemory(ground, each, options).catch((error: unknown) => loudly(`${each.target.title}, memory: ${wording(error)}`));
   }
@@ -95,6 +95,7 @@ function publish(results: Results, options: Options): void {
   for (const failure of failures(results)) loudly(failure);
   if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify(results, undefined, 2)}\n`);
   if (options.write && results.quick) loudly("--write is ignored with --quick: short rounds are no result.");
+  else if (options.write && options.kinds.length < KINDS.length) loudly("--write is ignored with --kinds: a part is no result.");
   else if (options.write) writeBetween(join(root, "bench/README.md"), "results", text);
 }
 
