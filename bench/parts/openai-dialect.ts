@@ -2,7 +2,7 @@
  * What the chat dialect costs by itself: nanoseconds for reading and editing a request, for reading a plain answer and
  * for each chunk of a stream. Run by hand: node bench/parts/openai-dialect.ts
  */
-import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
+import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
 
 const text = (bytes: number): string => "The quick brown fox jumps over the lazy dog, then rests. ".repeat(20).slice(0, bytes);
 

@@ -1,5 +1,5 @@
 import { readCustomPrice } from "../adapters/prices/custom-price.ts";
-import { authHeaders, capFieldOf, chatRoute, providerEntry, PROVIDERS, splitModel, type ProviderEntry } from "../adapters/providers/registry.ts";
+import { authHeaders, capFieldOf, providerEntry, PROVIDERS, routesOf, splitModel, type ProviderEntry, type ProviderRoutes } from "../adapters/providers/registry.ts";
 import { TollgateError } from "../base/errors.ts";
 import { limitsOf } from "../domain/limits/compile-limits.ts";
 import type { ChargeSet } from "../domain/limits/limit.ts";
@@ -21,6 +21,7 @@ export interface CatalogueOptions {
 
 const SIMULATED = [["openai", "gpt-4o-mini"], ["openai", "gpt-4o"], ["openai", "gpt-4.1-mini"], ["anthropic", "claude-sonnet-4-5"], ["gemini", "gemini-2.5-flash"]] as const;
 const NO_DEPLOYMENTS: readonly Deployment[] = [];
+const NO_ROUTES: ProviderRoutes = { origin: "", paths: { chat_completions: "", embeddings: "", responses: "" } };
 /** Names come from clients: so many answers are remembered, then all are forgotten. */
 const REMEMBERED_MAX = 1_024;
 const NAME_LENGTH_MAX = 256;
@@ -137,7 +138,7 @@ class ConfiguredCatalogue implements Catalogue {
     const { config, book } = this.options;
     const entry = providerEntry(model.provider) as ProviderEntry;
     const base = this.simulatedUrl ?? this.baseOf(entry, model.apiBase);
-    const route = base === undefined ? { origin: "", path: "" } : this.routeOf(entry, base, model, upstreamModel);
+    const routes = base === undefined ? NO_ROUTES : this.routesOf(entry, base, model, upstreamModel);
     const listed = model.baseModel ?? upstreamModel;
     const scope: Scope = { kind: "deployment", id: model.id, label: model.modelName };
     return {
@@ -145,8 +146,8 @@ class ConfiguredCatalogue implements Catalogue {
       modelName: model.modelName,
       provider: this.simulatedUrl === undefined ? entry.name : "simulated",
       model: upstreamModel,
-      origin: route.origin,
-      chatPath: route.path,
+      origin: routes.origin,
+      paths: routes.paths,
       headers: this.simulatedUrl === undefined ? authHeaders(entry, this.keyOf(entry, model.apiKey)) : [],
       capField: model.outputCapField ?? (base === undefined ? entry.capField : capFieldOf(entry, base)),
       supportsStreamOptions: model.supportsStreamOptions ?? (this.simulatedUrl !== undefined || entry.supportsStreamOptions),
@@ -158,10 +159,10 @@ class ConfiguredCatalogue implements Catalogue {
     };
   }
 
-  private routeOf(entry: ProviderEntry, base: string, model: ModelConfig, upstreamModel: string): { readonly origin: string; readonly path: string } {
+  private routesOf(entry: ProviderEntry, base: string, model: ModelConfig, upstreamModel: string): ProviderRoutes {
     const { config } = this.options;
-    if (this.simulatedUrl !== undefined) return chatRoute(providerEntry("vllm") as ProviderEntry, base, upstreamModel);
-    return chatRoute(entry, base, upstreamModel, model.apiVersion ?? providerConfig(config, entry.name)?.apiVersion ?? this.variable(entry.versionNames));
+    if (this.simulatedUrl !== undefined) return routesOf(providerEntry("vllm") as ProviderEntry, base, upstreamModel);
+    return routesOf(entry, base, upstreamModel, model.apiVersion ?? providerConfig(config, entry.name)?.apiVersion ?? this.variable(entry.versionNames));
   }
 
   /** The configured price; else a copy of the list's where the book would not find it under the deployment's names. */

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { pino, type Logger } from "pino";
-import { openaiChat } from "../adapters/providers/openai/dialect.ts";
 import { createUndiciUpstream } from "../adapters/upstream/undici/undici-upstream.ts";
 import { UlidSource } from "../base/ids.ts";
 import type { LedgerStore } from "../domain/ledger/store.ts";
@@ -16,6 +15,7 @@ import { globalCharges } from "./catalogue.ts";
 import type { Config } from "./config/config.ts";
 import { Closers } from "./gateway/closers.ts";
 import { announce, takeDataFolder } from "./gateway/data-folder.ts";
+import { DIALECTS } from "./gateway/dialects.ts";
 import { drain } from "./gateway/drain.ts";
 import { listen } from "./gateway/listen.ts";
 import { masterKeyFor } from "./gateway/master-key.ts";
@@ -81,7 +81,7 @@ async function compose({ config, env, host, port, folder }: GatewayOptions, clos
   const ids = new UlidSource((size) => randomBytes(size));
   let stopping = false;
   const plane: DataPlane = {
-    clock: open.clock, ids, engine, dialect: openaiChat, catalogue, bodyLimitBytes: config.bodyLimitBytes, budgetExceededStatus: config.budgetExceededStatus,
+    clock: open.clock, ids, engine, dialects: DIALECTS, catalogue, bodyLimitBytes: config.bodyLimitBytes, budgetExceededStatus: config.budgetExceededStatus,
     ...identification(directory, hashKey(master.key)),
     stopping: () => stopping,
     onError: (error, requestId, status) => { if (status >= 500) log.warn({ call_id: requestId, code: error.code }, error.message); },

@@ -55,7 +55,7 @@ export class Attempt implements UpstreamEvents {
       includeUsage: call.request.stream && deployment.supportsStreamOptions,
     });
     this.exchange = this.engine.upstream.send(
-      { origin: deployment.origin, path: deployment.chatPath, headers: deployment.headers, body },
+      { origin: deployment.origin, path: deployment.paths[call.dialect.route], headers: deployment.headers, body },
       this,
     );
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createPriceBook } from "../../src/adapters/prices/price-book.ts";
-import { chatRoute, providerEntry, splitModel } from "../../src/adapters/providers/registry.ts";
+import { providerEntry, routesOf, splitModel } from "../../src/adapters/providers/registry.ts";
 import { createCatalogue, globalCharges } from "../../src/app/catalogue.ts";
 import { loadConfig, type Environment } from "../../src/app/config/load-config.ts";
 import { limitsOf } from "../../src/domain/limits/compile-limits.ts";
@@ -26,7 +26,7 @@ describe("a deployment of model_list", () => {
   it("has route, key and limits of its own", () => {
     const deployment = only(catalogueOf(one("model: openai/gpt-4o-mini, api_key: k, rpm: 5, tpm: 100, max_parallel_requests: 2, max_budget: 0.5, budget_duration: 30d", "{id: d1}")), "m");
     expect(deployment).toMatchObject({
-      id: "d1", provider: "openai", model: "gpt-4o-mini", origin: "https://api.openai.com", chatPath: "/v1/chat/completions",
+      id: "d1", provider: "openai", model: "gpt-4o-mini", origin: "https://api.openai.com", paths: expect.objectContaining({ chat_completions: "/v1/chat/completions" }),
       headers: ["authorization", "Bearer k"], capField: "max_completion_tokens", supportsStreamOptions: true, customPrice: undefined, simulated: false,
     });
     expect(deployment.charges.scopes).toEqual([{ kind: "deployment", id: "d1", label: "m" }]);
@@ -42,7 +42,7 @@ describe("a deployment of model_list", () => {
 
   it("on Azure goes to the deployment's path and has the price of its base model", () => {
     const deployment = only(catalogueOf(one("model: azure/east 1, api_key: k, api_base: 'https://east.example.com', api_version: '2025-01-01'", "{base_model: gpt-4o}")), "m");
-    expect(deployment).toMatchObject({ origin: "https://east.example.com", chatPath: "/openai/deployments/east%201/chat/completions?api-version=2025-01-01", headers: ["api-key", "k"] });
+    expect(deployment).toMatchObject({ origin: "https://east.example.com", paths: expect.objectContaining({ chat_completions: "/openai/deployments/east%201/chat/completions?api-version=2025-01-01" }), headers: ["api-key", "k"] });
     expect(deployment.customPrice?.rates).toEqual(book.find("azure", "gpt-4o", AT)?.rates);
     expect(deployment.customPrice).toBeDefined();
   });
@@ -86,7 +86,7 @@ describe("provider/model itself", () => {
   it("10.2 lets no name choose the host, and no unpriced name a counter of its own", () => {
     const catalogue = catalogueOf("", { OPENAI_API_KEY: "k" });
     const names = ["openai/../../x", "openai/http://evil.example.com", "openai/@evil.example.com", "openai/?a=b"];
-    for (const name of names) expect(only(catalogue, name)).toMatchObject({ id: "openai/*", origin: "https://api.openai.com", chatPath: "/v1/chat/completions" });
+    for (const name of names) expect(only(catalogue, name)).toMatchObject({ id: "openai/*", origin: "https://api.openai.com", paths: expect.objectContaining({ chat_completions: "/v1/chat/completions" }) });
   });
 
   it("remembers its answers, up to a bound", () => {
@@ -105,7 +105,7 @@ describe("the simulated provider", () => {
     const catalogue = catalogueOf("", {}, URL);
     expect(catalogue.modelNames()).toContain("gpt-4o-mini");
     const deployment = only(catalogue, "gpt-4o-mini");
-    expect(deployment).toMatchObject({ provider: "simulated", simulated: true, origin: "http://127.0.0.1:4100", chatPath: "/v1/chat/completions", headers: [] });
+    expect(deployment).toMatchObject({ provider: "simulated", simulated: true, origin: "http://127.0.0.1:4100", paths: expect.objectContaining({ chat_completions: "/v1/chat/completions" }), headers: [] });
     expect(deployment.customPrice?.rates).toEqual(book.find("openai", "gpt-4o-mini", AT)?.rates);
     expect(deployment.customPrice?.version).toMatch(/^simulated\//);
   });
@@ -152,7 +152,7 @@ describe("the table of providers", () => {
   });
 
   it("finds Ollama's compatible route from the bare host", () => {
-    expect(chatRoute(providerEntry("ollama") as never, "http://localhost:11434", "m").path).toBe("/v1/chat/completions");
+    expect(routesOf(providerEntry("ollama") as never, "http://localhost:11434", "m").paths.chat_completions).toBe("/v1/chat/completions");
   });
 });
 

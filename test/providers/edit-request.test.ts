@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
+import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
 import type { RequestEdit } from "../../src/domain/upstream/dialect.ts";
 
 const NOTHING: RequestEdit = { capField: "max_tokens", includeUsage: false };

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
+import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
 import type { Reading } from "../../src/domain/upstream/dialect.ts";
 
 /** The bytes of a provider's answer. */
 export function fixture(name: string): Buffer {
-  return readFileSync(new URL(`../../src/adapters/providers/openai/__fixtures__/${name}`, import.meta.url));
+  return readFileSync(new URL(`../../src/adapters/providers/openai/chat/__fixtures__/${name}`, import.meta.url));
 }
 
 export interface Heard {

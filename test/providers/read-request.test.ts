@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { TollgateError } from "../../src/base/errors.ts";
-import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
+import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
 
 const MESSAGES = [{ role: "user", content: "Hi" }];
 

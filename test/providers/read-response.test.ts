@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
+import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
 import { fixture } from "./fixtures.ts";
 
 const read = (body: Uint8Array | string) => openaiChat.plain.read(typeof body === "string" ? Buffer.from(body) : body);

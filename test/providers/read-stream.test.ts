@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
+import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
 import type { Reading } from "../../src/domain/upstream/dialect.ts";
 
 const USAGE = { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
+import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
 import { inputTokens, outputTokens } from "../../src/domain/usage/usage.ts";
 import type { Reading } from "../../src/domain/upstream/dialect.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openaiChat } from "../../src/adapters/providers/openai/dialect.ts";
-import { EVENT_BYTES_MAX } from "../../src/adapters/providers/openai/read-stream.ts";
+import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
+import { EVENT_BYTES_MAX } from "../../src/adapters/providers/openai/event-stream.ts";
 import { fixture, listen } from "./fixtures.ts";
 
 const TEXT = 'data: {"id":"a","model":"m","choices":[{"index":0,"delta":{"content":"@"},"finish_reason":null}]}';

@@ -1,3 +1,5 @@
+import type { Deployment } from "../../domain/upstream/deployment.ts";
+
 /** What is known about one OpenAI-compatible provider. */
 export interface ProviderEntry {
   /** Our name, as in the price book; the prefix of `provider/model`. */
@@ -18,10 +20,10 @@ export interface ProviderEntry {
   readonly supportsStreamOptions: boolean;
 }
 
-/** Where a provider's chat completions are. */
-export interface ChatRoute {
+/** Where a provider answers, route by route. */
+export interface ProviderRoutes {
   readonly origin: string;
-  readonly path: string;
+  readonly paths: Deployment["paths"];
 }
 
 const BEARER = { aliases: [], baseNames: [], versionNames: [], auth: "bearer", keyOptional: false, capField: "max_tokens", supportsStreamOptions: true } as const;
@@ -92,20 +94,25 @@ export function splitModel(text: string): { readonly provider: ProviderEntry; re
 const AZURE_VERSION = "2024-10-21";
 
 /**
- * Where the provider answers chat completions. The host comes from the configuration alone; the model is escaped.
+ * Where the provider answers. The host comes from the configuration alone; the model is escaped. A provider without
+ * some route says so itself, and what it refuses costs nothing.
  * @param baseUrl an absolute http(s) URL
- * @example chatRoute(openai, "https://api.openai.com/v1", "gpt-4o-mini") // { origin: "https://api.openai.com", path: "/v1/chat/completions" }
+ * @example routesOf(openai, "https://api.openai.com/v1", "gpt-4o-mini").paths.chat_completions // "/v1/chat/completions"
  */
-export function chatRoute(entry: ProviderEntry, baseUrl: string, model: string, apiVersion?: string): ChatRoute {
+export function routesOf(entry: ProviderEntry, baseUrl: string, model: string, apiVersion?: string): ProviderRoutes {
   const url = new URL(baseUrl);
   const base = url.pathname.replace(/\/+$/, "");
-  if (entry.name === "azure") {
-    const version = encodeURIComponent(apiVersion ?? AZURE_VERSION);
-    return { origin: url.origin, path: `${base}/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=${version}` };
-  }
+  if (entry.name === "azure") return { origin: url.origin, paths: azurePaths(base, model, apiVersion ?? AZURE_VERSION) };
   // LiteLLM's own Ollama route is named by the bare host; the compatible one is under /v1.
   const root = entry.name === "ollama" && base === "" ? "/v1" : base;
-  return { origin: url.origin, path: `${root}/chat/completions${url.search}` };
+  const path = (name: string): string => `${root}/${name}${url.search}`;
+  return { origin: url.origin, paths: { chat_completions: path("chat/completions"), embeddings: path("embeddings"), responses: path("responses") } };
+}
+
+/** Azure names the deployment in the path, except for responses, which its newer surface serves without a version. */
+function azurePaths(base: string, model: string, apiVersion: string): Deployment["paths"] {
+  const path = (name: string): string => `${base}/openai/deployments/${encodeURIComponent(model)}/${name}?api-version=${encodeURIComponent(apiVersion)}`;
+  return { chat_completions: path("chat/completions"), embeddings: path("embeddings"), responses: `${base}/openai/v1/responses` };
 }
 
 /** The flat header list that authorises us. */

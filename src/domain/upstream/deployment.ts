@@ -1,5 +1,6 @@
 import type { ChargeSet } from "../limits/limit.ts";
 import type { Price, PriceBook } from "../pricing/price.ts";
+import type { RouteName } from "./dialect.ts";
 
 /** A place where a model can be called: a configured entry of `model_list`, or `provider/model` itself. */
 export interface Deployment {
@@ -11,10 +12,11 @@ export interface Deployment {
   /** The provider's own name of the model. */
   readonly model: string;
   readonly origin: string;
-  /** Path and query of the route that answers chat completions. */
-  readonly chatPath: string;
+  /** Path and query of each route at this origin. */
+  readonly paths: Readonly<Record<RouteName, string>>;
   /** Flat list of headers that authorise us at the provider. Secret. */
   readonly headers: readonly string[];
+  /** Where chat completions say an added output cap. */
   readonly capField: "max_tokens" | "max_completion_tokens";
   readonly supportsStreamOptions: boolean;
   readonly boundableParams: readonly string[];

@@ -1,11 +1,15 @@
 import type { UsageLine } from "../usage/usage.ts";
 
+/** The routes of a provider that Tollgate calls; also what the ledger says of an entry's route. */
+export type RouteName = "chat_completions" | "embeddings" | "responses";
+
 /** How a dialect's body must be changed on its way: only top-level members, everything else stays byte-identical (GATE 9.1). */
 export interface RequestEdit {
   /** The provider's name of the model, when it differs from the client's. */
   readonly model?: string;
-  /** The output cap that was granted. Lowers every cap the client declared, or is added under `capField`. */
+  /** The output cap that was granted. Lowers every cap the client declared, or is added. */
   readonly cap?: number;
+  /** Where chat completions say an added cap; other dialects have one field of their own. */
   readonly capField: "max_tokens" | "max_completion_tokens";
   /** Ask the provider for usage at the end of a stream. */
   readonly includeUsage: boolean;
@@ -17,7 +21,7 @@ export interface DialectRequest {
   readonly stream: boolean;
   /** The client asked for the usage event of a stream itself. */
   readonly wantsUsage: boolean;
-  /** The larger of the declared output caps. */
+  /** The larger of the declared output caps; 0 where the route has no output that is paid for. */
   readonly declaredCap: number | undefined;
   /** Answers asked for (`n`). */
   readonly choices: number;
@@ -73,6 +77,7 @@ export interface StreamReader {
 /** One API dialect: how requests are read and edited, how answers are metered. */
 export interface Dialect {
   readonly name: string;
+  readonly route: RouteName;
   /** @throws TollgateError `invalid_json`, `invalid_request`, `duplicate_member`, `forbidden_member`, `body_too_deep` */
   read(body: Uint8Array): DialectRequest;
   readonly plain: PlainReader;

@@ -4,6 +4,7 @@ import { formatNanoUsd } from "../../base/money.ts";
 import type { OpenAttempt, Refusal } from "../../domain/limits/books.ts";
 import type { ChargeSet } from "../../domain/limits/limit.ts";
 import type { Deployment } from "../../domain/upstream/deployment.ts";
+import type { Dialect } from "../../domain/upstream/dialect.ts";
 import type { Client, Settled, UpstreamHeaders } from "../../engine/call.ts";
 import type { CallHandle } from "../../engine/engine.ts";
 import type { Identity } from "../../engine/manage/directory.ts";
@@ -12,8 +13,8 @@ import type { DataPlane } from "./data-plane.ts";
 import { readBody } from "./read-body.ts";
 import { refusalError, retrySeconds } from "./refusal.ts";
 
-/** `POST /v1/chat/completions`: identify, read, hand to the engine. */
-export function chatCompletions(plane: DataPlane, request: IncomingMessage, response: ServerResponse): void {
+/** A POST to a route that calls a model: identify, read, hand to the engine. */
+export function callModel(plane: DataPlane, dialect: Dialect, request: IncomingMessage, response: ServerResponse): void {
   const at = plane.clock.now();
   const requestId = plane.ids.next(at);
   const answer = new ChatAnswer(plane, response, requestId);
@@ -40,15 +41,15 @@ export function chatCompletions(plane: DataPlane, request: IncomingMessage, resp
       return;
     }
     try {
-      begin(plane, answer, identity, request, requestId, at, body);
+      begin(plane, dialect, answer, identity, request, requestId, at, body);
     } catch (error) {
       answer.fail(error);
     }
   });
 }
 
-function begin(plane: DataPlane, answer: ChatAnswer, identity: Identity, incoming: IncomingMessage, requestId: string, at: number, body: Buffer): void {
-  const request = plane.dialect.read(body);
+function begin(plane: DataPlane, dialect: Dialect, answer: ChatAnswer, identity: Identity, incoming: IncomingMessage, requestId: string, at: number, body: Buffer): void {
+  const request = dialect.read(body);
   const deployments = plane.catalogue.deployments(request.model);
   if (deployments.length === 0) {
     throw new TollgateError("unknown_model", `The model "${request.model}" is not known. Use a name from GET /v1/models, or provider/model with that provider's key configured.`, { param: "model" });
@@ -63,7 +64,7 @@ function begin(plane: DataPlane, answer: ChatAnswer, identity: Identity, incomin
     if (paid !== undefined) charges.push(paid);
   }
   answer.handle = plane.engine.start({
-    requestId, at, route: "chat_completions", dialect: plane.dialect, request, body, charges, deployments,
+    requestId, at, route: dialect.route, dialect, request, body, charges, deployments,
     keyId: identity.keyId, teamId: identity.teamId, userId: identity.userId, customer,
     tags: identity.tags.length === 0 ? request.tags : [...identity.tags, ...request.tags],
   }, answer);

@@ -14,7 +14,8 @@ export interface DataPlane {
   readonly clock: Clock;
   readonly ids: UlidSource;
   readonly engine: Engine;
-  readonly dialect: Dialect;
+  /** By path: each API that clients may speak. */
+  readonly dialects: ReadonlyMap<string, Dialect>;
   readonly catalogue: Catalogue;
   readonly bodyLimitBytes: number;
   readonly budgetExceededStatus: number;

@@ -10,7 +10,7 @@ import { LIFETIME, type WindowSpec } from "../../domain/windows/window.ts";
 import type { Management } from "../../engine/manage/management.ts";
 import { createAdmin } from "../admin/routes.ts";
 import { errorBody, statusOf } from "../http/status.ts";
-import { chatCompletions } from "./chat.ts";
+import { callModel } from "./chat.ts";
 import { keyIn, type DataPlane } from "./data-plane.ts";
 import type { GatewayObserver } from "./metrics.ts";
 import { requestDetails, spendLogFilter, spendLogRow } from "./reports.ts";
@@ -29,7 +29,7 @@ export interface RouterOptions {
   flush(): void;
 }
 
-/** Finds the route of a request. The data plane comes first and by plain comparison; reports next; the rest is management. */
+/** Finds the route of a request. The data plane comes first; reports next; the rest is management. */
 export function createRouter(options: RouterOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const { plane } = options;
   const reports = reportRoutes(options);
@@ -49,8 +49,9 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
     const url = request.url ?? "/";
     const mark = url.indexOf("?");
     const path = mark === -1 ? url : url.slice(0, mark);
-    if (path === "/v1/chat/completions" || path === "/chat/completions") {
-      if (request.method === "POST") chatCompletions(plane, request, response);
+    const dialect = plane.dialects.get(path);
+    if (dialect !== undefined) {
+      if (request.method === "POST") callModel(plane, dialect, request, response);
       else refuse(plane, response, new TollgateError("method_not_allowed", `${path} answers POST only.`));
       return;
     }

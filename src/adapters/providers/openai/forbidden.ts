@@ -1,5 +1,5 @@
 import { TollgateError } from "../../../base/errors.ts";
-import type { JsonObject } from "./wire.ts";
+import type { JsonObject } from "./json.ts";
 
 /** An escape of one of the letters of `__proto__`: `_ p r t o`. */
 const ESCAPED_LETTER = /\\u00(?:5[fF]|7[024]|6[fF])/;

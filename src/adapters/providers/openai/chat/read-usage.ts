@@ -1,8 +1,7 @@
-import type { Reading } from "../../../domain/upstream/dialect.ts";
-import { isBelievableCount, TOKENS_BELIEVABLE_MAX, type Dimension, type UsageLine } from "../../../domain/usage/usage.ts";
-import { isObject, type JsonObject, type WireCompletionDetails, type WirePromptDetails, type WireUsage } from "./wire.ts";
-
-export type UsageProblem = NonNullable<Reading["problem"]>;
+import { isBelievableCount, type UsageLine } from "../../../../domain/usage/usage.ts";
+import { isObject, type JsonObject } from "../json.ts";
+import { addLine, Counts, disbelief, isPositive, reasoningOutside, type UsageProblem } from "../usage-counts.ts";
+import type { WireCompletionDetails, WirePromptDetails, WireUsage } from "./wire.ts";
 
 const NO_DETAILS: JsonObject = {};
 
@@ -48,49 +47,12 @@ export function readUsage(usage: WireUsage, model: string | undefined): readonly
   if (missed !== undefined && missed !== null && missed !== prompt - cached) return "inconsistent";
 
   const lines: UsageLine[] = [{ dimension: "input", quantity: input }, { dimension: "output", quantity: output }];
-  add(lines, "cache_read", cached);
-  add(lines, "cache_write_5m", written);
-  add(lines, "audio_in", audioIn);
-  add(lines, "reasoning", reasoning);
-  add(lines, "audio_out", audioOut);
-  add(lines, "image_out", imageOut);
-  add(lines, "web_search", searches);
+  addLine(lines, "cache_read", cached);
+  addLine(lines, "cache_write_5m", written);
+  addLine(lines, "audio_in", audioIn);
+  addLine(lines, "reasoning", reasoning);
+  addLine(lines, "audio_out", audioOut);
+  addLine(lines, "image_out", imageOut);
+  addLine(lines, "web_search", searches);
   return lines;
-}
-
-/** Reasoning tokens that stand outside `completion_tokens`: 0 in most providers. */
-function reasoningOutside(total: unknown, sum: number, reasoning: number, model: string | undefined): number | UsageProblem {
-  if (total === undefined || total === null || total === sum) return 0;
-  if (typeof total !== "number" || total < 0 || total > 3 * TOKENS_BELIEVABLE_MAX) return disbelief(total);
-  if (!Number.isInteger(total)) return "fractional";
-  if (reasoning > 0) return total === sum + reasoning ? reasoning : "inconsistent";
-  return total > sum && model !== undefined && /\bgemini-/.test(model) ? total - sum : "inconsistent";
-}
-
-/** Why a number is not believed. */
-function disbelief(value: unknown): UsageProblem {
-  if (typeof value !== "number" || value > TOKENS_BELIEVABLE_MAX) return "absurd";
-  return value < 0 ? "negative" : "fractional";
-}
-
-function isPositive(value: unknown): boolean {
-  return typeof value === "number" && value > 0;
-}
-
-/** Reads optional counts and remembers the first that cannot be believed. */
-class Counts {
-  problem: UsageProblem | undefined = undefined;
-
-  /** The first spelling that the provider uses, or 0. */
-  first(value: unknown, second?: unknown, third?: unknown, fourth?: unknown): number {
-    const found = value ?? second ?? third ?? fourth;
-    if (found === undefined || found === null) return 0;
-    if (isBelievableCount(found)) return found;
-    this.problem ??= disbelief(found);
-    return 0;
-  }
-}
-
-function add(lines: UsageLine[], dimension: Dimension, quantity: number): void {
-  if (quantity > 0) lines.push({ dimension, quantity });
 }

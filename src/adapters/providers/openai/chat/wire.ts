@@ -1,14 +1,9 @@
+import type { JsonObject } from "../json.ts";
+
 /*
  * The only fields of the OpenAI chat dialect that Tollgate reads. Everything from outside is `unknown` until checked;
  * what is not named here passes through untouched.
  */
-
-/** A parsed JSON object from outside. Read own, expected members only. */
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 export interface RequestBody extends JsonObject {
   readonly model?: unknown;

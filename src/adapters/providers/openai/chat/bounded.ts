@@ -1,5 +1,5 @@
-import { COUNTED_DEPTH } from "./scan.ts";
-import { isObject, type JsonObject } from "./wire.ts";
+import { isObject, type JsonObject } from "../json.ts";
+import { shown, unboundedTier, unboundedTool, vouched } from "../unbounded.ts";
 
 /*
  * What a request may contain so that its bytes and its output cap bound its cost (GATE 2.2). A list of what is known,
@@ -22,6 +22,7 @@ const MESSAGE_MEMBERS: ReadonlySet<string> = new Set([
 ]);
 
 const PART_TYPES: ReadonlySet<unknown> = new Set(["text", "refusal"]);
+const TOOL_TYPES: ReadonlySet<unknown> = new Set(["function"]);
 
 /**
  * The path of the first thing without an upper bound, or `undefined`.
@@ -39,10 +40,8 @@ export function findUnbounded(body: JsonObject, boundable: readonly string[], re
 function unboundedMember(name: string, value: unknown, boundable: readonly string[]): string | undefined {
   switch (name) {
     case "messages": return unboundedMessage(value as readonly unknown[], boundable);
-    case "tools": return value === null ? undefined : unboundedTool(value, boundable);
-    case "service_tier":
-      if (value === null || value === "auto" || value === "default") return undefined;
-      return vouched(`service_tier=${shown(value)}`, boundable);
+    case "tools": return value === null ? undefined : unboundedTool(value, TOOL_TYPES, boundable);
+    case "service_tier": return unboundedTier(value, boundable);
     case "modalities":
       if (value === null || (Array.isArray(value) && value.length === 1 && value[0] === "text")) return undefined;
       return vouched("modalities", boundable);
@@ -75,45 +74,4 @@ function unboundedContent(content: unknown, at: string, boundable: readonly stri
     if (path !== undefined) return path;
   }
   return undefined;
-}
-
-function unboundedTool(tools: unknown, boundable: readonly string[]): string | undefined {
-  if (!Array.isArray(tools)) return vouched("tools", boundable);
-  for (let index = 0; index < tools.length; index++) {
-    const tool: unknown = tools[index];
-    const type = isObject(tool) ? tool["type"] : undefined;
-    if (type === "function") continue;
-    const path = vouched(`tools[${index}]${typeof type === "string" ? `.type=${shown(type)}` : ""}`, boundable);
-    if (path !== undefined) return path;
-  }
-  return undefined;
-}
-
-/** `undefined` if the operator vouches for the path: as it is, without its indices, or `service_tier` whatever its value. */
-function vouched(path: string, boundable: readonly string[]): string | undefined {
-  if (boundable.length === 0) return path;
-  const plain = path.startsWith("service_tier=") ? "service_tier" : path.replaceAll(/\[\d+\]/g, "");
-  return boundable.includes(plain) || boundable.includes(path) ? undefined : path;
-}
-
-/** Names come from outside and go into messages and headers: short, and nothing but plain characters. */
-function shown(value: unknown): string {
-  const text = typeof value === "string" ? value : typeof value;
-  return text.slice(0, 64).replaceAll(/[^\x21-\x7e]/g, "?");
-}
-
-/** Members of a parsed value, to the depth that the scanner counts. Fewer than it counted means that one stands twice. */
-export function countMembers(value: unknown, depth = 1): number {
-  if (typeof value !== "object" || value === null || depth > COUNTED_DEPTH) return 0;
-  let count = 0;
-  if (Array.isArray(value)) {
-    for (const item of value) if (typeof item === "object") count += countMembers(item, depth + 1);
-    return count;
-  }
-  for (const name in value) {
-    count++;
-    const inner = (value as JsonObject)[name];
-    if (typeof inner === "object") count += countMembers(inner, depth + 1);
-  }
-  return count;
 }

@@ -1,6 +1,5 @@
 import type { Reading, StreamReader } from "../../../domain/upstream/dialect.ts";
 import { BLANK_LINE_MAX, EventCutter } from "./event-text.ts";
-import { StreamMeter } from "./stream-meter.ts";
 
 /** A larger event passes unread: no genuine one comes near, and the memory of a stream stays bounded. */
 export const EVENT_BYTES_MAX = 4 * 1024 * 1024;
@@ -9,13 +8,36 @@ const AFTER_END_BYTES_MAX = 1024 * 1024;
 
 type Forward = (bytes: Uint8Array) => void;
 
+export type Verdict =
+  /** The client may see it. */
+  | "pass"
+  /** Nothing but usage. */
+  | "usage"
+  /** The closing event. */
+  | "close";
+
+/** What a dialect learns from the events of a stream. All texts are latin1, one character a byte. */
+export interface EventMeter {
+  /** Counts a text of whole events ending in \n\n at once, if none of them needs a look. Otherwise changes nothing. */
+  takePlain(text: string): boolean;
+  /** @param event its text, without the blank line */
+  take(event: string): Verdict;
+  /** What stands at the end of a stream without a blank line: an event only if it is whole. */
+  takeRest(rest: string): Verdict;
+  /** An event too large to be looked at. */
+  takeUnread(bytes: number): void;
+  /** A copy, to see what an unfinished event would tell. */
+  fork(): EventMeter;
+  reading(): Reading;
+}
+
 /**
  * Passes a stream on while it listens. A chunk of whole, plain events goes on as it is, unparsed; only a piece of an
  * event is held back, until its rest shows what it is.
  */
-export class ChatStreamReader implements StreamReader {
+export class EventStreamReader implements StreamReader {
   readonly #withholdUsage: boolean;
-  readonly #meter = new StreamMeter();
+  readonly #meter: EventMeter;
   /** An unfinished event: the first `#carried` bytes of `#carry`. */
   #carry: Buffer = EMPTY;
   #carried = 0;
@@ -26,7 +48,8 @@ export class ChatStreamReader implements StreamReader {
   #kept: Uint8Array[] | undefined = undefined;
   #keptBytes = 0;
 
-  constructor(withholdUsage: boolean) {
+  constructor(meter: EventMeter, withholdUsage: boolean) {
+    this.#meter = meter;
     this.#withholdUsage = withholdUsage;
   }
 

@@ -1,9 +1,12 @@
-import type { Reading } from "../../../domain/upstream/dialect.ts";
-import type { UsageLine } from "../../../domain/usage/usage.ts";
-import { dataOf } from "./event-text.ts";
-import { readUsage, type UsageProblem } from "./read-usage.ts";
-import { MemberScan } from "./scan.ts";
-import { isObject, type JsonObject, type StreamEvent } from "./wire.ts";
+import type { Reading } from "../../../../domain/upstream/dialect.ts";
+import type { UsageLine } from "../../../../domain/usage/usage.ts";
+import type { EventMeter, Verdict } from "../event-stream.ts";
+import { dataOf } from "../event-text.ts";
+import { isObject, nonEmpty, parseOrUndefined, type JsonObject } from "../json.ts";
+import { MemberScan } from "../scan.ts";
+import type { UsageProblem } from "../usage-counts.ts";
+import { readUsage } from "./read-usage.ts";
+import type { StreamEvent } from "./wire.ts";
 
 /** Events that are parsed in search of the answer's model and id; Azure's first event has neither. */
 const IDENTITY_EVENTS_MAX = 8;
@@ -12,20 +15,12 @@ const LINE_FEED = 0x0a;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
-export type Verdict =
-  /** The client may see it. */
-  | "pass"
-  /** Nothing but usage. */
-  | "usage"
-  /** `[DONE]`. */
-  | "close";
-
 /**
  * What the events of a stream have told so far. Most events are never parsed: their text shows that they carry neither
  * usage nor an error nor the end. Names are looked for as providers write them, without escapes; a provider that
  * escaped them would only lose its usage, and be charged as one that sent none.
  */
-export class StreamMeter {
+export class StreamMeter implements EventMeter {
   usage: readonly UsageLine[] | undefined = undefined;
   problem: UsageProblem | undefined = "missing";
   model: string | undefined = undefined;
@@ -230,16 +225,4 @@ function rawUsageOf(data: string): string | undefined {
   if (raw !== undefined) return raw;
   const parsed = parseOrUndefined(data);
   return isObject(parsed) ? JSON.stringify(usageOf(parsed)) : undefined;
-}
-
-function nonEmpty(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function parseOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

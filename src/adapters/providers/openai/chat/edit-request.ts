@@ -1,27 +1,21 @@
-import type { RequestEdit } from "../../../domain/upstream/dialect.ts";
-import type { ChatRequest, Span } from "./read-request.ts";
-import { MemberScan, skipSpace } from "./scan.ts";
-
-interface Splice {
-  readonly start: number;
-  readonly end: number;
-  /** Latin1: one character a byte. */
-  readonly text: string;
-}
+import type { RequestEdit } from "../../../../domain/upstream/dialect.ts";
+import { MemberScan, skipSpace } from "../scan.ts";
+import { applySplices, spliceModel, type Span, type Splice } from "../splice.ts";
+import type { ChatRequest } from "./read-request.ts";
 
 /** The body with the edit spliced in; the very same bytes if there is nothing to change (GATE 9.1). */
 export function editRequest(request: ChatRequest, edit: RequestEdit): Uint8Array {
   const splices: Splice[] = [];
   const { spans } = request;
   if (edit.model !== undefined && edit.model !== request.model) {
-    splices.push({ ...spans.model, text: bytesAsText(JSON.stringify(edit.model)) });
+    splices.push(spliceModel(spans.model, edit.model));
   }
   // New members go first in the body, which always has members: a comma must follow each.
   let added = "";
   if (edit.cap !== undefined) added += spliceCap(request, edit.cap, edit.capField, splices);
   if (edit.includeUsage && request.stream && !request.wantsUsage) added += spliceUsage(request.text, spans.streamOptions, splices);
-  if (added !== "") splices.push({ start: spans.open, end: spans.open, text: added });
-  return splices.length === 0 ? request.raw : apply(request.text, splices);
+  if (added !== "") splices.push({ start: request.open, end: request.open, text: added });
+  return splices.length === 0 ? request.raw : applySplices(request.text, splices);
 }
 
 /** Lowers every declared cap above the granted one; where none is declared, fills in a `null` or returns the member to add. */
@@ -59,20 +53,4 @@ function spliceUsage(text: string, options: Span, splices: Splice[]): string {
     splices.push({ start: scan.open, end: scan.open, text: `"include_usage":true${empty ? "" : ","}` });
   }
   return "";
-}
-
-function apply(text: string, splices: Splice[]): Buffer {
-  if (splices.length > 1) splices.sort((left, right) => left.start - right.start);
-  let edited = "";
-  let at = 0;
-  for (const splice of splices) {
-    edited += text.slice(at, splice.start) + splice.text;
-    at = splice.end;
-  }
-  return Buffer.from(edited + text.slice(at), "latin1");
-}
-
-/** UTF-8 bytes as one character each, to stand beside the latin1 body. */
-function bytesAsText(text: string): string {
-  return /^[\x20-\x7e]*$/.test(text) ? text : Buffer.from(text).toString("latin1");
 }
