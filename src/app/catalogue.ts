@@ -20,6 +20,8 @@ export interface CatalogueOptions {
 }
 
 const SIMULATED = [["openai", "gpt-4o-mini"], ["openai", "gpt-4o"], ["openai", "gpt-4.1-mini"], ["anthropic", "claude-sonnet-4-5"], ["gemini", "gemini-2.5-flash"]] as const;
+/** Beside the authorization, all that a provider is told about a request; nothing of the client's (GATE 9.3). */
+const WIRE_HEADERS = ["content-type", "application/json", "accept-encoding", "identity"] as const;
 const NO_DEPLOYMENTS: readonly Deployment[] = [];
 const NO_ROUTES: ProviderRoutes = { origin: "", paths: { chat_completions: "", embeddings: "", responses: "" } };
 /** Names come from clients: so many answers are remembered, then all are forgotten. */
@@ -148,7 +150,7 @@ class ConfiguredCatalogue implements Catalogue {
       model: upstreamModel,
       origin: routes.origin,
       paths: routes.paths,
-      headers: this.simulatedUrl === undefined ? authHeaders(entry, this.keyOf(entry, model.apiKey)) : [],
+      headers: [...(this.simulatedUrl === undefined ? authHeaders(entry, this.keyOf(entry, model.apiKey)) : []), ...WIRE_HEADERS],
       capField: model.outputCapField ?? (base === undefined ? entry.capField : capFieldOf(entry, base)),
       supportsStreamOptions: model.supportsStreamOptions ?? (this.simulatedUrl !== undefined || entry.supportsStreamOptions),
       boundableParams: model.boundableParams,

@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
 import { pino, type Logger } from "pino";
 import { createUndiciUpstream } from "../adapters/upstream/undici/undici-upstream.ts";
+import type { Clock } from "../base/clock.ts";
+import { formatNanoUsd } from "../base/money.ts";
 import { UlidSource } from "../base/ids.ts";
 import type { LedgerStore } from "../domain/ledger/store.ts";
 import type { ChargeSet } from "../domain/limits/limit.ts";
@@ -11,6 +14,7 @@ import { Management } from "../engine/manage/management.ts";
 import { hashKey, keyIn, sameHash, type DataPlane } from "../surfaces/gateway/data-plane.ts";
 import { GatewayObserver } from "../surfaces/gateway/metrics.ts";
 import { createRouter } from "../surfaces/gateway/router.ts";
+import { createHttpServer, type ClientPatience } from "../surfaces/http/http-server.ts";
 import { globalCharges } from "./catalogue.ts";
 import type { Config } from "./config/config.ts";
 import { Closers } from "./gateway/closers.ts";
@@ -22,6 +26,7 @@ import { masterKeyFor } from "./gateway/master-key.ts";
 import { openBooks, type OpenBooks } from "./gateway/open-books.ts";
 import { openCatalogue } from "./gateway/open-catalogue.ts";
 
+const MACHINE_TIME: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 const FLUSH_MS = 100;
 const TICK_MS = 1_000;
 
@@ -31,6 +36,8 @@ export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
   readonly folder: string;
+  /** The machine's, unless a test owns time. */
+  readonly time?: Clock;
 }
 
 export interface RunningGateway {
@@ -58,7 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
 }
 
-async function compose({ config, env, host, port, folder }: GatewayOptions, closers: Closers): Promise<RunningGateway> {
+async function compose({ config, env, host, port, folder, time = MACHINE_TIME }: GatewayOptions, closers: Closers): Promise<RunningGateway> {
   const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
   takeDataFolder(folder, closers);
   const master = masterKeyFor({ env, configured: config.masterKey, folder, host });
@@ -67,7 +74,7 @@ async function compose({ config, env, host, port, folder }: GatewayOptions, clos
     global, masterHash: hashKey(master.key), tokenRateLimitType: config.tokenRateLimitType, timeZone: config.timeZone, weekStart: config.weekStart,
     maxEndUserBudgetNanoUsd: config.maxEndUserBudgetNanoUsd, customersPerMinute: config.customersPerMinute,
   });
-  const open = await openBooks({ folder, directory, global: global.limits, log, closers });
+  const open = await openBooks({ folder, directory, global: global.limits, log, closers, time });
   const { catalogue, prices, simulated } = await openCatalogue(config, env, closers);
   const spent = spentIn(open);
   await seed(open, global, catalogue, spent);
@@ -84,7 +91,10 @@ async function compose({ config, env, host, port, folder }: GatewayOptions, clos
     clock: open.clock, ids, engine, dialects: DIALECTS, catalogue, bodyLimitBytes: config.bodyLimitBytes, budgetExceededStatus: config.budgetExceededStatus,
     ...identification(directory, hashKey(master.key)),
     stopping: () => stopping,
-    onError: (error, requestId, status) => { if (status >= 500) log.warn({ call_id: requestId, code: error.code }, error.message); },
+    onError: (error, requestId, status) => {
+      observer.answeredError(error.code);
+      if (status >= 500) log.warn({ call_id: requestId, code: error.code }, error.message);
+    },
     onDefect: (error, requestId) => log.error({ call_id: requestId, err: error }, "defect"),
   };
   const management = new Management({
@@ -96,7 +106,7 @@ async function compose({ config, env, host, port, folder }: GatewayOptions, clos
     plane, flush: open.flush, management, store: open.store, books: open.books, observer, global, metricsAuth: config.metricsAuth,
     ready: () => open.healthy() && !stopping, warnings: config.warnings,
   });
-  const { server, url } = await listen(handler, host, port);
+  const { server, url } = await listen(createHttpServer(handler, patienceOf(config)), host, port);
   every(FLUSH_MS, open.flush, closers);
   every(TICK_MS, () => engine.tick(), closers);
   announce(folder, url, closers);
@@ -126,6 +136,7 @@ function observe(log: Logger, inFlight: () => number): GatewayObserver {
   return new GatewayObserver({
     inFlight,
     onRefusal: (call, refusal) => log.info({ call_id: call.requestId, outcome: refusal.outcome, scope: refusal.limit.scope.kind, model: call.request.model }, "refused"),
+    onSoftBudget: ({ scope, cap, windowText }, until) => log.warn({ scope: scope.kind, scope_id: scope.label, soft_budget: formatNanoUsd(cap), window: windowText ?? null, until: Number.isFinite(until) ? new Date(until).toISOString() : null }, "soft budget crossed"),
     onFailure: (deployment, failure) => log.warn({ deployment: deployment.id, provider: deployment.provider, phase: failure.phase, reason: failure.message }, "upstream failed"),
   });
 }
@@ -140,6 +151,11 @@ function identification(directory: Directory, masterHash: string): Pick<DataPlan
     identify: (request, now) => identifyKey(keyIn((name) => request.headers[name] as string | undefined), now),
     customer: (name, keyId, now) => directory.customer(name, keyId, now),
   };
+}
+
+/** A client has the longest silence of a provider to send its request, and a little more than the longest request to read. */
+function patienceOf(config: Config): ClientPatience {
+  return { headMs: 20_000, requestMs: config.idleTimeoutMs, silenceMs: config.requestTimeoutMs + 60_000 };
 }
 
 function every(intervalMs: number, work: () => void, closers: Closers): void {

@@ -10,6 +10,8 @@ import { priceOf, type Catalogue, type Deployment } from "../../src/domain/upstr
 const AT = Date.UTC(2026, 5, 1);
 const book = createPriceBook();
 
+const WIRE = ["content-type", "application/json", "accept-encoding", "identity"];
+
 function catalogueOf(text: string, env: Environment = {}, simulatedUrl?: string): Catalogue {
   return createCatalogue({ config: loadConfig({ text, env }), book, env, simulatedUrl, at: AT });
 }
@@ -27,7 +29,7 @@ describe("a deployment of model_list", () => {
     const deployment = only(catalogueOf(one("model: openai/gpt-4o-mini, api_key: k, rpm: 5, tpm: 100, max_parallel_requests: 2, max_budget: 0.5, budget_duration: 30d", "{id: d1}")), "m");
     expect(deployment).toMatchObject({
       id: "d1", provider: "openai", model: "gpt-4o-mini", origin: "https://api.openai.com", paths: expect.objectContaining({ chat_completions: "/v1/chat/completions" }),
-      headers: ["authorization", "Bearer k"], capField: "max_completion_tokens", supportsStreamOptions: true, customPrice: undefined, simulated: false,
+      headers: ["authorization", "Bearer k", ...WIRE], capField: "max_completion_tokens", supportsStreamOptions: true, customPrice: undefined, simulated: false,
     });
     expect(deployment.charges.scopes).toEqual([{ kind: "deployment", id: "d1", label: "m" }]);
     expect(deployment.charges.limits.map(({ measure, cap, hard }) => [measure, cap, hard])).toEqual([
@@ -42,13 +44,13 @@ describe("a deployment of model_list", () => {
 
   it("on Azure goes to the deployment's path and has the price of its base model", () => {
     const deployment = only(catalogueOf(one("model: azure/east 1, api_key: k, api_base: 'https://east.example.com', api_version: '2025-01-01'", "{base_model: gpt-4o}")), "m");
-    expect(deployment).toMatchObject({ origin: "https://east.example.com", paths: expect.objectContaining({ chat_completions: "/openai/deployments/east%201/chat/completions?api-version=2025-01-01" }), headers: ["api-key", "k"] });
+    expect(deployment).toMatchObject({ origin: "https://east.example.com", paths: expect.objectContaining({ chat_completions: "/openai/deployments/east%201/chat/completions?api-version=2025-01-01" }), headers: ["api-key", "k", ...WIRE] });
     expect(deployment.customPrice?.rates).toEqual(book.find("azure", "gpt-4o", AT)?.rates);
     expect(deployment.customPrice).toBeDefined();
   });
 
   it("says its cap as max_tokens to a server that only speaks OpenAI's dialect", () => {
-    expect(only(catalogueOf(one("model: openai/llama, api_base: 'http://localhost:8000/v1'")), "m")).toMatchObject({ capField: "max_tokens", origin: "http://localhost:8000", headers: [] });
+    expect(only(catalogueOf(one("model: openai/llama, api_base: 'http://localhost:8000/v1'")), "m")).toMatchObject({ capField: "max_tokens", origin: "http://localhost:8000", headers: WIRE });
   });
 
   it("2.3 has no price where nobody names one, and a price of zero only where it is written", () => {
@@ -72,15 +74,15 @@ describe("a deployment of model_list", () => {
 describe("provider/model itself", () => {
   it("is served when the provider's key is in the environment", () => {
     const catalogue = catalogueOf("", { OPENAI_API_KEY: " k\n", HOSTED_VLLM_API_BASE: "http://h:1/v1" });
-    expect(only(catalogue, "openai/gpt-4o-mini")).toMatchObject({ model: "gpt-4o-mini", headers: ["authorization", "Bearer k"] });
-    expect(only(catalogue, "vllm/llama")).toMatchObject({ origin: "http://h:1", headers: [] });
+    expect(only(catalogue, "openai/gpt-4o-mini")).toMatchObject({ model: "gpt-4o-mini", headers: ["authorization", "Bearer k", ...WIRE] });
+    expect(only(catalogue, "vllm/llama")).toMatchObject({ origin: "http://h:1", headers: WIRE });
     for (const unknown of ["groq/x", "gpt-4o-mini", "openai/", "/x", "", "__proto__/x", "constructor", "vllm"]) expect(catalogue.deployments(unknown)).toEqual([]);
   });
 
   it("is no way around a model_list by a key that happens to be in the environment", () => {
     const text = one("model: openai/gpt-4o-mini, api_key: os.environ/OPENAI_API_KEY, max_budget: 1");
     expect(catalogueOf(text, { OPENAI_API_KEY: "k" }).deployments("openai/gpt-4o")).toEqual([]);
-    expect(only(catalogueOf(`${text}\ntollgate: {providers: {openai: {api_key: p}}}`, { OPENAI_API_KEY: "k" }), "openai/gpt-4o").headers).toEqual(["authorization", "Bearer p"]);
+    expect(only(catalogueOf(`${text}\ntollgate: {providers: {openai: {api_key: p}}}`, { OPENAI_API_KEY: "k" }), "openai/gpt-4o").headers).toEqual(["authorization", "Bearer p", ...WIRE]);
   });
 
   it("10.2 lets no name choose the host, and no unpriced name a counter of its own", () => {
@@ -105,7 +107,7 @@ describe("the simulated provider", () => {
     const catalogue = catalogueOf("", {}, URL);
     expect(catalogue.modelNames()).toContain("gpt-4o-mini");
     const deployment = only(catalogue, "gpt-4o-mini");
-    expect(deployment).toMatchObject({ provider: "simulated", simulated: true, origin: "http://127.0.0.1:4100", paths: expect.objectContaining({ chat_completions: "/v1/chat/completions" }), headers: [] });
+    expect(deployment).toMatchObject({ provider: "simulated", simulated: true, origin: "http://127.0.0.1:4100", paths: expect.objectContaining({ chat_completions: "/v1/chat/completions" }), headers: WIRE });
     expect(deployment.customPrice?.rates).toEqual(book.find("openai", "gpt-4o-mini", AT)?.rates);
     expect(deployment.customPrice?.version).toMatch(/^simulated\//);
   });
@@ -118,7 +120,7 @@ describe("the simulated provider", () => {
 
   it("serves the configured names, without any key, when it is always on", () => {
     const catalogue = catalogueOf(`${one("model: openai/gpt-4o-mini, api_key: k")}\ntollgate: {simulated: always}`, { OPENAI_API_KEY: "k" }, URL);
-    expect(only(catalogue, "m")).toMatchObject({ provider: "simulated", headers: [], origin: "http://127.0.0.1:4100" });
+    expect(only(catalogue, "m")).toMatchObject({ provider: "simulated", headers: WIRE, origin: "http://127.0.0.1:4100" });
     expect(catalogue.deployments("openai/gpt-4o")).toEqual([]);
   });
 });

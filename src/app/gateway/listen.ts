@@ -1,10 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { TollgateError } from "../../base/errors.ts";
 
 /** Serves on an address. @throws TollgateError `port_in_use` */
-export async function listen(handler: (request: IncomingMessage, response: ServerResponse) => void, host: string, port: number): Promise<{ server: Server; url: string }> {
-  const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, handler);
+export async function listen(server: Server, host: string, port: number): Promise<{ server: Server; url: string }> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explained(error, host, port)));
     server.listen(port, host, () => resolve());

@@ -1,10 +1,9 @@
 import { join } from "node:path";
-import { performance } from "node:perf_hooks";
 import type { Logger } from "pino";
 import { MemoryBooks } from "../../adapters/books/memory/memory-books.ts";
 import { FileJournal, readJournal } from "../../adapters/journal/journal.ts";
 import { openSqliteStore } from "../../adapters/stores/sqlite/store.ts";
-import { SteadyClock } from "../../base/clock.ts";
+import { SteadyClock, type Clock } from "../../base/clock.ts";
 import { TollgateError } from "../../base/errors.ts";
 import type { LedgerStore } from "../../domain/ledger/store.ts";
 import type { Limit } from "../../domain/limits/limit.ts";
@@ -31,9 +30,9 @@ export interface OpenBooks {
  * Opens ledger and journal, fills the directory, and brings the books to where the journal ends.
  * @throws TollgateError `ledger_newer`, `ledger_unreadable`, `clock_behind`, `journal_corrupt`
  */
-export async function openBooks(options: { readonly folder: string; readonly directory: Directory; readonly global: readonly Limit[]; readonly log: Logger; readonly closers: Closers }): Promise<OpenBooks> {
-  const { folder, directory, global, log, closers } = options;
-  const clock = new SteadyClock({ now: () => Date.now(), monotonic: () => performance.now() }, (byMs) => log.warn({ byMs }, "the system clock stepped back; wall time is held"));
+export async function openBooks(options: { readonly folder: string; readonly directory: Directory; readonly global: readonly Limit[]; readonly log: Logger; readonly closers: Closers; readonly time: Clock }): Promise<OpenBooks> {
+  const { folder, directory, global, log, closers, time } = options;
+  const clock = new SteadyClock(time, (byMs) => log.warn({ byMs }, "the system clock stepped back; wall time is held"));
   const store = await openSqliteStore({ path: join(folder, "ledger.db"), onProblem: (error) => log.error({ err: error }, "the ledger could not be written; it is retried") });
   closers.add(() => store.close());
   const state = await store.load();

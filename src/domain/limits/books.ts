@@ -1,4 +1,5 @@
 import type { TollgateError } from "../../base/errors.ts";
+import type { NanoUsd } from "../../base/money.ts";
 import type { AttemptFacts, Charge } from "../ledger/entry.ts";
 import type { Ask, Hold } from "./ask.ts";
 import type { RefusalOutcome } from "./decide.ts";
@@ -17,13 +18,22 @@ export interface Refusal {
   readonly retryAfterMs: number | undefined;
 }
 
+export interface RateStanding {
+  readonly limit: Limit;
+  readonly remaining: bigint;
+}
+
 /** An admitted attempt, open until `close`. */
 export interface OpenAttempt {
   readonly facts: AttemptFacts;
   readonly hold: Hold;
   readonly sendCap: number | undefined;
-  /** Soft budgets that stand at or above their cap. */
+  /** Soft budgets that stand at or above their cap; its own settlement counts once it is closed. */
   readonly softCrossed: readonly Limit[];
+  /** What its request, token and parallel limits had left at admission, this attempt counted; may be below zero for soft ones. */
+  readonly rates: readonly RateStanding[];
+  /** What the payer of its charge sets had spent in its window before; `undefined` without one. */
+  readonly payerSpent: NanoUsd | undefined;
 }
 
 export type Opening =

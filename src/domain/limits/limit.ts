@@ -25,4 +25,6 @@ export interface Limit {
 export interface ChargeSet {
   readonly scopes: readonly Scope[];
   readonly limits: readonly Limit[];
+  /** Whose spend the client is told, and in which window: its key. */
+  readonly payer?: { readonly scope: Scope; readonly window: WindowSpec };
 }

@@ -14,7 +14,7 @@ export interface Deployment {
   readonly origin: string;
   /** Path and query of each route at this origin. */
   readonly paths: Readonly<Record<RouteName, string>>;
-  /** Flat list of headers that authorise us at the provider. Secret. */
+  /** Flat list of all headers that requests carry to the provider; one of them authorises us. Secret. */
   readonly headers: readonly string[];
   /** Where chat completions say an added output cap. */
   readonly capField: "max_tokens" | "max_completion_tokens";

@@ -5,7 +5,8 @@ import { limitsOf, type TokenRateLimitType } from "../../domain/limits/compile-l
 import type { ChargeSet, Limit } from "../../domain/limits/limit.ts";
 import type { KeyRecord, LimitedRecord, RecordKind, RecordKinds } from "../../domain/scopes/records.ts";
 import type { Scope, ScopeKind } from "../../domain/scopes/scope.ts";
-import type { WeekDay } from "../../domain/windows/window.ts";
+import { parseDuration } from "../../domain/windows/parse-duration.ts";
+import { LIFETIME, type WeekDay, type WindowSpec } from "../../domain/windows/window.ts";
 import { allowsModel } from "./model-access.ts";
 
 /** Who asks, compiled for the gate. */
@@ -13,6 +14,7 @@ export interface Identity {
   readonly isMaster: boolean;
   /** `null` for the master key. */
   readonly keyId: string | null;
+  readonly key: KeyRecord | undefined;
   /** Wire ids. */
   readonly teamId: string | null;
   readonly userId: string | null;
@@ -73,7 +75,7 @@ export class Directory {
   constructor(options: DirectoryOptions) {
     this.options = options;
     this.master = {
-      isMaster: true, keyId: null, teamId: null, userId: null, memberId: null, charges: options.global,
+      isMaster: true, keyId: null, key: undefined, teamId: null, userId: null, memberId: null, charges: options.global,
       modelLimits: () => undefined, checkModel: () => {}, pinnedCustomer: undefined, tags: [],
     };
   }
@@ -173,6 +175,12 @@ export class Directory {
     return limits;
   }
 
+  /** The window in which a record's spend is told: that of its own budget (GATE 6.5). */
+  private windowOf(record: LimitedRecord): WindowSpec {
+    const { timeZone, weekStart } = this.options;
+    return record.budgetDuration === undefined ? LIFETIME : { kind: "aligned", duration: parseDuration(record.budgetDuration), zone: timeZone, weekStart };
+  }
+
   private policy() {
     const { tokenRateLimitType, timeZone, weekStart } = this.options;
     return { tokenRateLimitType, timeZone, weekStart };
@@ -210,7 +218,7 @@ export class Directory {
     const charged = new Map([...byModel].map(([model, modelLimits]): [string, ChargeSet] => [model, { scopes: [], limits: modelLimits }]));
     const pinned = key.metadata["customer_id"];
     slot.identity = {
-      isMaster: false, keyId: key.id, teamId: key.teamId ?? null, userId: key.userId ?? null, memberId: member?.id ?? null, charges: { scopes, limits },
+      isMaster: false, keyId: key.id, key, teamId: key.teamId ?? null, userId: key.userId ?? null, memberId: member?.id ?? null, charges: { scopes, limits, payer: { scope: scopeOf("key", key), window: this.windowOf(key) } },
       modelLimits: (model) => charged.get(model),
       checkModel: (model) => {
         // "all-team-models" on a key leaves the decision to its team.

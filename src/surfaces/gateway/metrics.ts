@@ -1,8 +1,12 @@
 import { Counter, Gauge, Registry } from "prom-client";
+import type { ErrorCode } from "../../base/errors.ts";
 import type { Refusal } from "../../domain/limits/books.ts";
+import type { Limit } from "../../domain/limits/limit.ts";
+import { scopeText } from "../../domain/scopes/scope.ts";
 import type { Call, Settled } from "../../engine/call.ts";
 import type { Observer } from "../../engine/engine.ts";
 import type { Deployment } from "../../domain/upstream/deployment.ts";
+import { spanAt } from "../../domain/windows/span.ts";
 import type { UpstreamFailure } from "../../domain/upstream/upstream.ts";
 
 /** Plain sums on the hot path, turned into Prometheus series when they are scraped. Labels name configured things only (GATE 10.3). */
@@ -38,14 +42,23 @@ export class GatewayObserver implements Observer {
   private readonly spend = new Sums();
   private readonly refusalSums = new Sums();
   private readonly estimated = new Sums();
+  private readonly errors = new Sums();
+  private readonly softCrossings = new Sums();
+  /** Until when (epoch milliseconds) a crossed soft budget has been told; the end of its window. */
+  private readonly softTold = new Map<string, number>();
   private overages = 0;
   private unpriced = 0;
   private upstreamFailures = 0;
   private readonly onRefusal: (call: Call, refusal: Refusal) => void;
   private readonly onFailure: (deployment: Deployment, failure: UpstreamFailure) => void;
+  private readonly onSoftBudget: (limit: Limit, until: number) => void;
 
-  constructor(options: { inFlight: () => number; onRefusal: (call: Call, refusal: Refusal) => void; onFailure: (deployment: Deployment, failure: UpstreamFailure) => void }) {
+  constructor(options: {
+    inFlight: () => number; onRefusal: (call: Call, refusal: Refusal) => void; onFailure: (deployment: Deployment, failure: UpstreamFailure) => void;
+    onSoftBudget: (limit: Limit, until: number) => void;
+  }) {
     this.onRefusal = options.onRefusal;
+    this.onSoftBudget = options.onSoftBudget;
     this.onFailure = options.onFailure;
     const registers = [this.registry];
     const sums = (name: string, help: string, labelNames: string[], source: Sums): void => {
@@ -56,6 +69,8 @@ export class GatewayObserver implements Observer {
     sums("tollgate_spend_usd_total", "Dollars charged (a float for display; the ledger is exact).", ["model", "provider"], this.spend);
     sums("tollgate_refusals_total", "Requests refused by the gate.", ["outcome", "scope", "measure"], this.refusalSums);
     sums("tollgate_estimated_total", "Charges that are not what a provider reported.", ["reason"], this.estimated);
+    sums("tollgate_errors_total", "Requests of the data plane answered with an error of the gateway, by its code.", ["code"], this.errors);
+    sums("tollgate_soft_budgets_crossed_total", "Soft budgets crossed, once per window.", ["scope"], this.softCrossings);
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({ name, help, registers, collect() { this.set(read()); } });
     };
@@ -80,6 +95,23 @@ export class GatewayObserver implements Observer {
     if (charge.estimated !== null) this.estimated.add({ reason: charge.estimated }, charge.estimated, 1);
     if (charge.cost > attempt.hold.nanoUsd) this.overages += 1;
     if (charge.unpriced) this.unpriced += 1;
+    for (const limit of attempt.softCrossed) this.softCrossed(limit, attempt.facts.at);
+  }
+
+  /** Counts an answer that is an error of ours. */
+  answeredError(code: ErrorCode): void {
+    this.errors.add({ code }, code, 1);
+  }
+
+  /** GATE 4.7: one log line and one count for each window. */
+  private softCrossed(limit: Limit, at: number): void {
+    const budget = `${scopeText(limit.scope)} ${limit.windowText ?? ""} ${limit.model ?? ""}`;
+    const told = this.softTold.get(budget);
+    if (told !== undefined && at < told) return;
+    const until = spanAt(limit.window, at).end;
+    this.softTold.set(budget, until);
+    this.softCrossings.add({ scope: limit.scope.kind }, limit.scope.kind, 1);
+    this.onSoftBudget(limit, until);
   }
 
   upstreamFailed(_call: Call, deployment: Deployment, failure: UpstreamFailure): void {

@@ -1,34 +1,34 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { TollgateError } from "../../base/errors.ts";
 
-/** Reads a body of bounded size, then calls back once: with the bytes, or with the error. */
-export function readBody(request: IncomingMessage, maxBytes: number, then: (error: TollgateError | undefined, body: Buffer) => void): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  let done = false;
-  const finish = (error: TollgateError | undefined): void => {
-    if (done) return;
-    done = true;
-    then(error, chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
-  };
-  const declared = Number(request.headers["content-length"] ?? 0);
-  if (declared > maxBytes) {
-    request.resume();
-    finish(tooLarge(maxBytes));
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Reads a body of bounded size, then calls back once: with the bytes, or with the error. A client that leaves before
+ * its end is never called back for.
+ */
+export function readBody(request: IncomingMessage, response: ServerResponse, maxBytes: number, then: (error: TollgateError | undefined, body: Buffer) => void): void {
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
+    then(tooLarge(maxBytes), NOTHING);
     return;
   }
-  request.on("data", (chunk: Buffer) => {
-    if (done) return;
+  if (request.headers.expect !== undefined) response.writeContinue();
+  let chunks: Buffer[] = [];
+  let size = 0;
+  const take = (chunk: Buffer): void => {
     size += chunk.length;
-    if (size > maxBytes) {
-      chunks.length = 0;
-      size = 0;
-      finish(tooLarge(maxBytes));
+    if (size <= maxBytes) {
+      chunks.push(chunk);
       return;
     }
-    chunks.push(chunk);
-  });
-  request.on("end", () => finish(undefined));
+    chunks = [];
+    request.off("data", take);
+    request.off("end", end);
+    then(tooLarge(maxBytes), NOTHING);
+  };
+  const end = (): void => then(undefined, chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
+  request.on("data", take);
+  request.on("end", end);
 }
 
 function tooLarge(maxBytes: number): TollgateError {

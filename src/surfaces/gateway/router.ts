@@ -10,9 +10,9 @@ import { LIFETIME, type WindowSpec } from "../../domain/windows/window.ts";
 import type { Management } from "../../engine/manage/management.ts";
 import { createAdmin } from "../admin/routes.ts";
 import { errorBody, statusOf } from "../http/status.ts";
-import { callModel } from "./chat.ts";
 import { keyIn, type DataPlane } from "./data-plane.ts";
 import type { GatewayObserver } from "./metrics.ts";
+import { modelCall } from "./model-call.ts";
 import { requestDetails, spendLogFilter, spendLogRow } from "./reports.ts";
 
 export interface RouterOptions {
@@ -51,11 +51,12 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
     const path = mark === -1 ? url : url.slice(0, mark);
     const dialect = plane.dialects.get(path);
     if (dialect !== undefined) {
-      if (request.method === "POST") callModel(plane, dialect, request, response);
-      else refuse(plane, response, new TollgateError("method_not_allowed", `${path} answers POST only.`));
+      if (request.method === "POST") modelCall(plane, dialect, request, response);
+      else refuse(plane, response, new TollgateError("method_not_allowed", `${path} answers POST only.`), ["allow", "POST"]);
       return;
     }
-    const report = request.method === "GET" ? (reports.get(path) ?? detailRoute(options, path)) : undefined;
+    if (request.headers.expect !== undefined) response.writeContinue();
+    const report = request.method === "GET" || request.method === "HEAD" ? (reports.get(path) ?? detailRoute(options, path)) : undefined;
     if (report === undefined) void manage(request, response);
     else void serve(options, report, request, response, path, new URLSearchParams(mark === -1 ? "" : url.slice(mark + 1)));
   };
@@ -83,12 +84,12 @@ async function serve(options: RouterOptions, report: Report, request: IncomingMe
   }
 }
 
-function refuse(plane: DataPlane, response: ServerResponse, error: unknown): void {
+function refuse(plane: DataPlane, response: ServerResponse, error: unknown, headers: readonly string[] = []): void {
   const callId = plane.ids.next(plane.clock.now());
   const known = error instanceof TollgateError ? error : new TollgateError("internal", "A defect of Tollgate.");
   if (known !== error) plane.onDefect(error, callId);
   const status = statusOf(known.code, plane.budgetExceededStatus);
-  send(response, status, JSON.stringify(errorBody(known, status, callId)), "application/json");
+  send(response, status, JSON.stringify(errorBody(known, status, callId)), "application/json", [...headers, "x-litellm-call-id", callId]);
 }
 
 function detailRoute(options: RouterOptions, path: string): Report | undefined {
@@ -128,8 +129,8 @@ function keyIdOf(management: Management, text: string): string | undefined {
   }
 }
 
-function send(response: ServerResponse, status: number, body: string, contentType: string): void {
+function send(response: ServerResponse, status: number, body: string, contentType: string, headers: readonly string[] = []): void {
   if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, ["content-type", contentType, "content-length", String(Buffer.byteLength(body))]);
+  response.writeHead(status, ["content-type", contentType, "content-length", String(Buffer.byteLength(body)), ...headers]);
   response.end(body);
 }

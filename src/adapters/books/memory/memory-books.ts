@@ -4,7 +4,7 @@ import { entryOf, type AttemptFacts, type Charge, type Entry, type HoldRecord, t
 import { counterId } from "../../../domain/ledger/counter-id.ts";
 import type { Balance, Journal } from "../../../domain/ledger/ports.ts";
 import type { Ask, Hold } from "../../../domain/limits/ask.ts";
-import type { Books, OpenAttempt, Opening, Refusal } from "../../../domain/limits/books.ts";
+import type { Books, OpenAttempt, Opening, RateStanding, Refusal } from "../../../domain/limits/books.ts";
 import { amountOf, decide, type Decision, type Standing } from "../../../domain/limits/decide.ts";
 import type { ChargeSet, Limit } from "../../../domain/limits/limit.ts";
 import { SlidingCounter, type SlidingPart } from "../../../domain/limits/sliding.ts";
@@ -24,6 +24,8 @@ interface CompiledSet {
   readonly checks: readonly Check[];
   /** Each counter once, however many limits look at it. */
   readonly counters: readonly { readonly counter: Counter; readonly limit: Limit | undefined }[];
+  readonly soft: readonly Check[];
+  readonly payer: MoneyCounter | undefined;
 }
 
 interface Reserved {
@@ -37,8 +39,12 @@ interface MemoryAttempt extends OpenAttempt {
   readonly buckets: Bucket[];
   readonly slots: readonly SlotCounter[];
   readonly reserved: readonly Reserved[];
+  softCrossed: readonly Limit[];
+  readonly soft: readonly Check[];
   closed: boolean;
 }
+
+const NONE: readonly never[] = [];
 
 export interface MemoryBooksOptions {
   readonly clock: Clock;
@@ -123,6 +129,7 @@ export class MemoryBooks implements Books {
       bucket.spent += charge.cost;
     }
     for (const reserved of attempt.reserved) this.correct(reserved, charge);
+    if (attempt.soft.length > 0) attempt.softCrossed = this.crossed(attempt.soft, attempt.facts.at);
     if (charge.cost > attempt.hold.nanoUsd) this.overages += 1;
     const entry = entryOf(attempt.facts, attempt.hold.nanoUsd, charge);
     const record: SettleRecord = { type: "settle", entry };
@@ -230,7 +237,11 @@ export class MemoryBooks implements Books {
       if (!counters.has(counter)) counters.set(counter, limit);
       return { limit, counter, spent: 0n, held: 0n };
     });
-    const set: CompiledSet = { checks, counters: [...counters].map(([counter, limit]) => ({ counter, limit })) };
+    const set: CompiledSet = {
+      checks, counters: [...counters].map(([counter, limit]) => ({ counter, limit })),
+      soft: checks.filter((check) => !check.limit.hard),
+      payer: charge.payer === undefined ? undefined : this.moneyCounter(charge.payer.scope, undefined, charge.payer.window, now),
+    };
     this.compiled.set(charge, set);
     return set;
   }
@@ -284,7 +295,9 @@ export class MemoryBooks implements Books {
     const buckets: Bucket[] = [];
     const slots: SlotCounter[] = [];
     const reserved: Reserved[] = [];
-    const softCrossed: Limit[] = [];
+    let soft: readonly Check[] = NONE;
+    let rates: RateStanding[] | readonly never[] = NONE;
+    let payerSpent: bigint | undefined;
     const cap = BigInt(hold.cap);
     for (const set of sets) {
       for (const { counter, limit } of set.counters) {
@@ -301,9 +314,26 @@ export class MemoryBooks implements Books {
           slots.push(counter);
         }
       }
-      for (const check of set.checks) if (!check.limit.hard && check.spent >= check.limit.cap) softCrossed.push(check.limit);
+      for (const { limit, spent, held } of set.checks) {
+        if (limit.measure === "nanoUsd" || !limit.hard) continue;
+        const standing = { limit, remaining: limit.cap - spent - held - amountOf(ask, limit.measure, cap) };
+        if (rates.length === 0) rates = [standing];
+        else (rates as RateStanding[]).push(standing);
+      }
+      if (set.soft.length > 0) soft = soft.length === 0 ? set.soft : [...soft, ...set.soft];
+      if (set.payer !== undefined) payerSpent = set.payer.at(facts.at).spent;
     }
-    return { facts, hold, sendCap, softCrossed, buckets, slots, reserved, closed: false };
+    const softCrossed = soft.length === 0 ? NONE : this.crossed(soft, facts.at);
+    return { facts, hold, sendCap, softCrossed, rates, payerSpent, soft, buckets, slots, reserved, closed: false };
+  }
+
+  private crossed(soft: readonly Check[], at: number): Limit[] {
+    const crossed: Limit[] = [];
+    for (const { counter, limit } of soft) {
+      const bucket = counter instanceof MoneyCounter ? counter.at(at) : undefined;
+      if (bucket !== undefined && bucket.start <= at && bucket.spent >= limit.cap) crossed.push(limit);
+    }
+    return crossed;
   }
 
   private release(attempt: MemoryAttempt): void {
