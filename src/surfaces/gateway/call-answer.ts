@@ -125,7 +125,7 @@ export class CallAnswer implements Client {
 
   /**
    * A client that is still sending reads its answer only afterwards, and a connection closed meanwhile would take the
-   * answer away: what comes is thrown away, for as long as any request may take to arrive.
+   * answer away: what comes is thrown away, until the time for a request to arrive is over.
    */
   private endOnceRead(body: string): void {
     const { request, response } = this;
