@@ -94,8 +94,9 @@ export class Attempt implements UpstreamEvents {
     this.headers = headers;
     const type = headers["content-type"];
     const isStream = typeof type === "string" && type.includes("text/event-stream");
-    if (status >= 200 && status < 300 && isStream) {
-      this.stream = this.call.dialect.stream({ withholdUsage: !this.call.request.wantsUsage });
+    const { stream } = this.call.dialect;
+    if (status >= 200 && status < 300 && isStream && stream !== undefined) {
+      this.stream = stream({ withholdUsage: !this.call.request.wantsUsage });
       if (!this.clientGone) this.client.head(status, headers, this.open, this.deployment);
     }
   }

@@ -107,7 +107,7 @@ export class Engine {
     const deployment = call.deployments[index] as Deployment;
     const charges = [...call.charges, deployment.charges];
     const price = priceOf(deployment, this.prices, call.at);
-    this.check(call, deployment, charges, isPriced(price));
+    this.check(call, deployment, charges, isPriced(call.request, price));
     const ask = askOf(call.request, deployment, this.prices, price);
     this.books.open(ask, factsOf(call, deployment, charges, index), charges, (opening) => {
       if (opening.kind === "failed") {

@@ -1,4 +1,4 @@
-import { dearestTextRates } from "../domain/pricing/cost.ts";
+import { dearestInputRates, dearestTextRates } from "../domain/pricing/cost.ts";
 import type { Price } from "../domain/pricing/price.ts";
 import type { Ask } from "../domain/limits/ask.ts";
 import type { Deployment } from "../domain/upstream/deployment.ts";
@@ -10,12 +10,12 @@ import type { PriceBook } from "../domain/pricing/price.ts";
  * @returns `undefined` money rates count as zero: without a price only a request without a hard budget gets here
  */
 export function askOf(request: DialectRequest, deployment: Deployment, book: PriceBook, price: Price | undefined): Ask {
-  const rates = price === undefined ? undefined : dearestTextRates(price, request.inputBound);
+  const rates = price === undefined ? undefined : ratesOf(request, price);
   const choices = BigInt(request.choices);
   return {
     money: rates === undefined
       ? { fixed: 0n, perToken: 0n }
-      : { fixed: rates.input * BigInt(request.inputBound) + rates.request, perToken: rates.output * choices },
+      : { fixed: rates.input * BigInt(request.inputBound) + rates.request, perToken: (rates.output ?? 0n) * choices },
     // The field's convention for a rate: a quarter of the bytes (GATE 7.2). A rate is not money.
     tokens: { fixed: BigInt(Math.ceil(request.bytes / 4)), perToken: choices },
     inputTokens: BigInt(Math.ceil(request.bytes / 4)),
@@ -25,7 +25,11 @@ export function askOf(request: DialectRequest, deployment: Deployment, book: Pri
   };
 }
 
-/** The price can hold a request: text has a rate in and out. */
-export function isPriced(price: Price | undefined): price is Price {
-  return price !== undefined && dearestTextRates(price) !== undefined;
+/** The price can hold the request: its text has a rate in and, where the route has output, a rate out. */
+export function isPriced(request: DialectRequest, price: Price | undefined): price is Price {
+  return price !== undefined && ratesOf(request, price) !== undefined;
+}
+
+function ratesOf(request: DialectRequest, price: Price): ReturnType<typeof dearestInputRates> {
+  return request.declaredCap === 0 ? dearestInputRates(price, request.inputBound) : dearestTextRates(price, request.inputBound);
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { divideHalfEven, holdNanoUsd } from "../../src/base/money.ts";
-import { costOf, dearestTextRates, ratesFor, type Cost } from "../../src/domain/pricing/cost.ts";
+import { costOf, dearestInputRates, dearestTextRates, ratesFor, type Cost } from "../../src/domain/pricing/cost.ts";
 import type { Price, Rate, Rates } from "../../src/domain/pricing/price.ts";
 import { inputTokens, outputTokens, type Dimension, type UsageLine } from "../../src/domain/usage/usage.ts";
 
@@ -90,6 +90,13 @@ describe("a cost", () => {
     expect(dearestTextRates(flat({ input: 10n }))).toBeUndefined();
     expect(dearestTextRates(flat({ output: 10n }))).toBeUndefined();
     expect(dearestTextRates(flat({ cache_read: 1n, output: 10n }))).toBeUndefined();
+  });
+
+  test("2.1 of embeddings needs no output rate: input and fee alone bound what has no output", () => {
+    expect(dearestInputRates(flat({ input: 20_000n }))).toEqual({ input: 20_000n, output: undefined, request: 0n });
+    expect(dearestInputRates(flat({ input: 10n, request: 7n }))).toMatchObject({ input: 10n, request: 7n });
+    expect(dearestInputRates(flat({ output: 10n }))).toBeUndefined();
+    expect(costOf(flat({ input: 20_000n }), [{ dimension: "input", quantity: 8 }])).toMatchObject({ nanoUsd: 160n });
   });
 
   test("a tier holds for the whole request, exactly above its threshold, cached tokens counted", () => {

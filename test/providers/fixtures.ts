@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
-import type { Reading } from "../../src/domain/upstream/dialect.ts";
+import type { Dialect, Reading } from "../../src/domain/upstream/dialect.ts";
 
 /** The bytes of a provider's answer. */
-export function fixture(name: string): Buffer {
-  return readFileSync(new URL(`../../src/adapters/providers/openai/chat/__fixtures__/${name}`, import.meta.url));
+export function fixture(name: string, dialect: "chat" | "embeddings" | "responses" = "chat"): Buffer {
+  return readFileSync(new URL(`../../src/adapters/providers/openai/${dialect}/__fixtures__/${name}`, import.meta.url));
 }
 
 export interface Heard {
@@ -16,8 +16,8 @@ export interface Heard {
 }
 
 /** Plays a stream in the given pieces; texts are latin1, a character a byte. */
-export function listen(pieces: readonly Uint8Array[], withholdUsage: boolean): Heard {
-  const reader = openaiChat.stream({ withholdUsage });
+export function listen(pieces: readonly Uint8Array[], withholdUsage: boolean, dialect: Pick<Dialect, "stream"> = openaiChat): Heard {
+  const reader = (dialect.stream as NonNullable<Dialect["stream"]>)({ withholdUsage });
   const seen: Buffer[] = [];
   let closed = false;
   // Kept by reference until the end, as a slow client's queue does: later pieces must not write into earlier bytes.

@@ -115,9 +115,11 @@ const OUTPUT_MEDIA: readonly Dimension[] = ["audio_out", "image_out"];
 
 /** Pico-dollars: the dearest for one input token, one output token, and the fee of a request. */
 type DearestRates = { input: PicoUsd; output: PicoUsd; request: PicoUsd };
+/** Without an output rate nothing may be put out: an embedding's price. */
+type DearestInput = { input: PicoUsd; output: PicoUsd | undefined; request: PicoUsd };
 
 /** By how many tiers are in reach. Prices are immutable and live as long as the book, and this is asked for every request. */
-const DEAREST = new WeakMap<Price, (DearestRates | undefined)[]>();
+const DEAREST = new WeakMap<Price, (DearestInput | undefined)[]>();
 
 /**
  * The dearest that one token in, one token out and the request itself can cost (GATE 2.1): for any usage of at most N
@@ -127,6 +129,12 @@ const DEAREST = new WeakMap<Price, (DearestRates | undefined)[]>();
  * @returns `undefined` if there is no rate for input or for output
  */
 export function dearestTextRates(price: Price, inputBound = Infinity): DearestRates | undefined {
+  const dearest = dearestInputRates(price, inputBound);
+  return dearest?.output === undefined ? undefined : (dearest as DearestRates);
+}
+
+/** The same for a request without output, such as embeddings: `N x input + request` is never below its cost. */
+export function dearestInputRates(price: Price, inputBound = Infinity): DearestInput | undefined {
   let reach = 0;
   for (const tier of price.tiers) if (inputBound > tier.aboveInputTokens) reach += 1;
   let known = DEAREST.get(price);
@@ -138,17 +146,18 @@ export function dearestTextRates(price: Price, inputBound = Infinity): DearestRa
   return known[reach];
 }
 
-function findDearest(price: Price, reach: number): DearestRates | undefined {
+function findDearest(price: Price, reach: number): DearestInput | undefined {
   // A cached token alone has a price? Then a plain one would be charged as unpriced: there is no bound.
-  if (price.rates.input === undefined || price.rates.output === undefined) return undefined;
+  if (price.rates.input === undefined) return undefined;
   let rates = price.rates;
   let dearest = dearestIn(rates);
   for (const tier of price.tiers.slice(0, reach)) {
     rates = { ...rates, ...tier.rates };
     dearest = dearestOf(dearest, dearestIn(rates));
   }
-  if (dearest.input === undefined || dearest.output === undefined) return undefined;
-  return { input: dearest.input, output: dearest.output, request: dearest.request ?? 0n };
+  if (dearest.input === undefined) return undefined;
+  const output = price.rates.output === undefined ? undefined : dearest.output;
+  return { input: dearest.input, output, request: dearest.request ?? 0n };
 }
 
 type Sides = { readonly [side in keyof DearestRates]: PicoUsd | undefined };

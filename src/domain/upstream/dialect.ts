@@ -81,5 +81,6 @@ export interface Dialect {
   /** @throws TollgateError `invalid_json`, `invalid_request`, `duplicate_member`, `forbidden_member`, `body_too_deep` */
   read(body: Uint8Array): DialectRequest;
   readonly plain: PlainReader;
-  stream(options: { readonly withholdUsage: boolean }): StreamReader;
+  /** `undefined` where answers never stream. */
+  readonly stream: ((options: { readonly withholdUsage: boolean }) => StreamReader) | undefined;
 }

@@ -5,10 +5,10 @@ import { plainReader } from "./read-response.ts";
 import { StreamMeter } from "./stream-meter.ts";
 
 /** Chat completions as OpenAI speaks them, and every provider that answers in its language. */
-export const openaiChat: Dialect = {
+export const openaiChat = {
   name: "openai-chat",
   route: "chat_completions",
   read: (body) => new ChatRequest(body),
   plain: plainReader,
   stream: ({ withholdUsage }) => new EventStreamReader(new StreamMeter(), withholdUsage),
-};
+} satisfies Dialect;
