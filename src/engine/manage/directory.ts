@@ -289,5 +289,5 @@ function nano(text: string | undefined): NanoUsd | undefined {
 }
 
 function denied(kind: "key" | "team" | "user", words: string, model: string, models: readonly string[]): TollgateError {
-  return new TollgateError(`${kind}_model_access_denied` satisfies ErrorCode, `The ${words} is not allowed to access model ${JSON.stringify(model)}. It may use: ${models.slice(0, 20).join(", ")}.`, { param: "model" });
+  return new TollgateError(`${kind}_model_access_denied` satisfies ErrorCode, `The model ${JSON.stringify(model)} is not available for this ${words}. It may use: ${models.slice(0, 20).join(", ")}.`, { param: "model" });
 }

@@ -38,7 +38,7 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   request_timeout: { status: 408, type: "timeout_error" },
   body_too_deep: BAD_REQUEST,
   unsupported_encoding: { status: 415, type: "invalid_request_error" },
-  unknown_model: { status: 404, type: "not_found_error" },
+  unknown_model: BAD_REQUEST,
   unknown_field: { status: 400, type: "bad_request_error" },
   unsupported_field: { status: 400, type: "bad_request_error" },
   invalid_amount: { status: 400, type: "bad_request_error" },
