@@ -106,7 +106,7 @@ function changeWithin(from: number, to: number, zone: string): number {
 }
 
 /** Local time minus UTC. Whole seconds: local mean times before about 1900 (Liberia: until 1972) have no whole minutes. */
-function offsetMs(epochMs: number, zone: string): number {
+export function offsetMs(epochMs: number, zone: string): number {
   if (zone === "UTC") return 0;
   const second = Math.floor(epochMs / 1_000) * 1_000;
   let year = 0;

@@ -4,13 +4,11 @@ import type { Balance } from "../../../domain/ledger/ports.ts";
 import type { AuditReport } from "../../../domain/ledger/store.ts";
 import { spanAt } from "../../../domain/windows/span.ts";
 import type { WindowSpan, WindowSpec } from "../../../domain/windows/window.ts";
+import { RECOUNTED, RollupRecount, type RecountedRow } from "./audit-rollups.ts";
 
-interface EntryRow {
+interface EntryRow extends RecountedRow {
   readonly at: bigint;
-  readonly kind: string;
-  readonly scopes: string;
   readonly model: string;
-  readonly cost: bigint;
 }
 
 /** The windows of one spec, counted again from entries. */
@@ -45,21 +43,23 @@ function audit(database: DatabaseSync, counters: readonly Balance[]): AuditRepor
   const recounts = new Recounts();
   for (const balance of balances) recounts.expect(balance);
   for (const counter of counters) recounts.expect(counter);
+  const rollups = new RollupRecount();
   const byScope = new Map<string, bigint>();
   let entries = 0;
   let total = 0n;
-  const rows = database.prepare("SELECT at, kind, scopes, model, cost FROM entries ORDER BY id");
+  const rows = database.prepare(`SELECT at, kind, scopes, model, cost, ${RECOUNTED} FROM entries ORDER BY id`);
   rows.setReadBigInts(true);
   for (const row of rows.iterate() as Iterable<unknown> as Iterable<EntryRow>) {
     entries += 1;
     total += row.cost;
+    rollups.count(row);
     for (const scope of row.scopes.split(",")) {
       if (row.kind !== "adjustment") byScope.set(scope, (byScope.get(scope) ?? 0n) + row.cost);
       recounts.count(scope, row);
     }
   }
   const firstDifference =
-    rollupDifference(database, byScope) ?? missingBalance(database, balances, byScope) ?? recounts.difference("balance", balances) ?? recounts.difference("live counter", counters);
+    rollups.difference(database) ?? missingBalance(database, balances, byScope) ?? recounts.difference("balance", balances) ?? recounts.difference("live counter", counters);
   return { agree: firstDifference === null, entries, scopes: byScope.size, balances: balances.length, totalNanoUsd: total.toString(), firstDifference };
 }
 
@@ -114,18 +114,6 @@ function nameOf(balance: Balance): string {
 function modelOf(balance: Balance): string | undefined {
   const text = balance.counter.slice(balance.scope.length + 1).split("|", 1)[0] ?? "*";
   return text === "*" ? undefined : decodeURIComponent(text);
-}
-
-function rollupDifference(database: DatabaseSync, byScope: ReadonlyMap<string, bigint>): string | null {
-  const statement = database.prepare("SELECT scope, sum(cost) AS cost FROM rollups GROUP BY scope");
-  statement.setReadBigInts(true);
-  const rollups = new Map((statement.all() as unknown as { scope: string; cost: bigint }[]).map((row) => [row.scope, row.cost]));
-  for (const scope of new Set([...byScope.keys(), ...rollups.keys()])) {
-    const sum = byScope.get(scope) ?? 0n;
-    const rollup = rollups.get(scope) ?? 0n;
-    if (sum !== rollup) return sentence(`The roll-ups of ${scope}`, rollup, sum);
-  }
-  return null;
 }
 
 /** Every charged scope has a lifetime balance; without it a restart would begin at zero. */

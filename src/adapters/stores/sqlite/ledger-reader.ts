@@ -3,14 +3,14 @@ import { ulidTime } from "../../../base/ids.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
 import type { EntryFilter, LedgerStore } from "../../../domain/ledger/store.ts";
 import { entryOfRow, SELECT_ENTRY } from "./entry-columns.ts";
-import { QUARTER_MS } from "./schema.ts";
+import { QUARTER_MS } from "./rollup-columns.ts";
 
 type Totals = Awaited<ReturnType<LedgerStore["totals"]>>;
 type TotalsQuery = Parameters<LedgerStore["totals"]>[0];
 type ScopeTotals = Awaited<ReturnType<LedgerStore["totalsByScope"]>>;
 
 /** The last instant that an id can hold. */
-const LAST_MS = 2 ** 48 - 1;
+export const LAST_MS = 2 ** 48 - 1;
 
 const GROUPS = { model: "model", provider: "provider", day: "date(quarter * 900, 'unixepoch')", none: "''" } as const;
 
@@ -86,7 +86,7 @@ export class LedgerReader {
 }
 
 /** The least id of an instant: every entry admitted from then on has a greater one. */
-function lowestId(epochMs: number): string {
+export function lowestId(epochMs: number): string {
   return ulidTime(Math.floor(Math.min(Math.max(epochMs, 0), LAST_MS)));
 }
 

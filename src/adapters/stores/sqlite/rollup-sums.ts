@@ -1,68 +1,104 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { ALL_SCOPE, kindOfScope, modelScope, providerScope, rollupScopes } from "../../../domain/analytics/dimension.ts";
+import { addSums, NO_COSTS, sumsOfEntry, type CostSums } from "../../../domain/analytics/sums.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
-import { QUARTER_MS } from "./schema.ts";
+import { Arrivals } from "./arrivals.ts";
+import { QUARTER_MS, QUARTERS_PER_DAY } from "./rollup-columns.ts";
+import { COUNTERS, rollupValues } from "./rollup-columns.ts";
 
-interface Sums {
-  readonly scope: string;
+/** Entries of one quarter that are in the same roll-ups. */
+interface Alike {
+  readonly entry: Entry;
+  readonly quarter: number;
+  sums: CostSums;
+}
+
+interface QuarterRow {
   readonly quarter: number;
   readonly model: string;
   readonly provider: string;
-  requests: number;
-  cost: bigint;
-  inputTokens: number;
-  outputTokens: number;
-  cachedTokens: number;
-  estimated: number;
+  sums: CostSums;
 }
 
-const UPSERT = `INSERT INTO rollups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (scope, quarter, model, provider) DO UPDATE SET
-  requests = requests + excluded.requests, cost = cost + excluded.cost, input_tokens = input_tokens + excluded.input_tokens,
-  output_tokens = output_tokens + excluded.output_tokens, cached_tokens = cached_tokens + excluded.cached_tokens,
-  estimated = estimated + excluded.estimated`;
+const added = COUNTERS.map((column) => `${column} = ${column} + excluded.${column}`).join(", ");
+const marks = COUNTERS.map(() => "?").join(", ");
+const UPSERT_QUARTER = `INSERT INTO rollups VALUES (?, ?, ?, ?, ${marks}) ON CONFLICT (scope, quarter, model, provider) DO UPDATE SET ${added}`;
+const UPSERT_DAY = `INSERT INTO rollup_days VALUES (?, ?, ?, ${marks}) ON CONFLICT (kind, day, scope) DO UPDATE SET ${added}`;
 
-/** The roll-ups of one transaction: summed in memory, so that a row that a thousand entries share is written once. */
+/**
+ * What one transaction's entries add to everything that is derived from entries: quarter-hour roll-ups, daily ones, and
+ * the order of arrival. Entries that are alike are summed first, so that a thousand of them cost little more than one.
+ */
 export class RollupSums {
-  private readonly upsert: StatementSync;
-  private readonly sums = new Map<string, Sums>();
+  private readonly upsertQuarter: StatementSync;
+  private readonly upsertDay: StatementSync;
+  private readonly arrivals: Arrivals;
+  private readonly alike = new Map<string, Alike>();
 
   constructor(database: DatabaseSync) {
-    this.upsert = database.prepare(UPSERT);
+    this.upsertQuarter = database.prepare(UPSERT_QUARTER);
+    this.upsertDay = database.prepare(UPSERT_DAY);
+    this.arrivals = new Arrivals(database);
   }
 
   /** Call it for entries that were really inserted, or a replay would count twice. */
   add(entry: Entry): void {
     // An adjustment moves a balance and is no cost: it is in no report (GATE 1.3).
     if (entry.kind === "adjustment") return;
+    this.arrivals.add(entry.id);
     const quarter = Math.floor(entry.at / QUARTER_MS);
-    const cost = BigInt(entry.cost);
-    for (const scope of entry.scopes.split(",")) {
-      const key = `${scope}\n${quarter}\n${entry.model}\n${entry.provider}`;
-      let sums = this.sums.get(key);
-      if (sums === undefined) {
-        sums = { scope, quarter, model: entry.model, provider: entry.provider, requests: 0, cost: 0n, inputTokens: 0, outputTokens: 0, cachedTokens: 0, estimated: 0 };
-        this.sums.set(key, sums);
-      }
-      if (entry.kind === "charge") sums.requests += 1;
-      sums.cost += cost;
-      sums.inputTokens += entry.inputTokens;
-      sums.outputTokens += entry.outputTokens;
-      sums.cachedTokens += entry.cachedTokens;
-      if (entry.estimated !== null) sums.estimated += 1;
-    }
+    // Only the last two are written by clients, so their border is told by a length.
+    const key = `${quarter}\n${entry.provider}\n${entry.tags}\n${entry.scopes}\n${entry.customer === null ? -1 : entry.customer.length}\n${entry.customer}${entry.model}`;
+    const known = this.alike.get(key);
+    const sums = sumsOfEntry(entry);
+    if (known === undefined) this.alike.set(key, { entry, quarter, sums });
+    else known.sums = addSums(known.sums, sums);
   }
 
-  /** Writes the sums in the order of the table, so that neighbours share pages, and forgets them. */
+  /** Writes the sums in the order of the tables, so that neighbours share pages, and forgets them. */
   flush(): void {
-    for (const key of [...this.sums.keys()].sort()) {
-      const sums = this.sums.get(key);
-      if (sums === undefined) continue;
-      this.upsert.run(sums.scope, sums.quarter, sums.model, sums.provider, sums.requests, sums.cost, sums.inputTokens, sums.outputTokens, sums.cachedTokens, sums.estimated);
+    const quarters = new Map<string, Map<string, QuarterRow>>();
+    for (const { entry, quarter, sums } of this.alike.values()) {
+      for (const scope of rollupScopes(entry)) addQuarter(quarters, scope, quarter, entry.model, entry.provider, sums);
+      // Time series of everything need no models, and read an eighth of the rows without them.
+      addQuarter(quarters, ALL_SCOPE, quarter, "", "", sums);
     }
-    this.sums.clear();
+    const days = new Map<string, Map<number, CostSums>>();
+    for (const scope of [...quarters.keys()].sort()) {
+      const rows = [...(quarters.get(scope)?.values() ?? [])].sort((a, b) => a.quarter - b.quarter || (a.model < b.model ? -1 : 1));
+      for (const { quarter, model, provider, sums } of rows) {
+        this.upsertQuarter.run(scope, quarter, model, provider, ...rollupValues(sums));
+        const day = Math.floor(quarter / QUARTERS_PER_DAY);
+        addDay(days, scope, day, sums);
+        if (scope !== "global") continue;
+        addDay(days, modelScope(model), day, sums);
+        addDay(days, providerScope(provider), day, sums);
+      }
+    }
+    for (const scope of [...days.keys()].sort()) {
+      for (const [day, sums] of days.get(scope) ?? []) this.upsertDay.run(kindOfScope(scope), day, scope, ...rollupValues(sums));
+    }
+    this.arrivals.flush();
+    this.alike.clear();
   }
 
   clear(): void {
-    this.sums.clear();
+    this.alike.clear();
+    this.arrivals.clear();
   }
+}
+
+function addQuarter(rows: Map<string, Map<string, QuarterRow>>, scope: string, quarter: number, model: string, provider: string, sums: CostSums): void {
+  let own = rows.get(scope);
+  if (own === undefined) rows.set(scope, (own = new Map()));
+  const key = `${quarter}\n${provider}\n${model}`;
+  const known = own.get(key);
+  if (known === undefined) own.set(key, { quarter, model, provider, sums });
+  else known.sums = addSums(known.sums, sums);
+}
+
+function addDay(rows: Map<string, Map<number, CostSums>>, scope: string, day: number, sums: CostSums): void {
+  let own = rows.get(scope);
+  if (own === undefined) rows.set(scope, (own = new Map()));
+  own.set(day, addSums(own.get(day) ?? NO_COSTS, sums));
 }

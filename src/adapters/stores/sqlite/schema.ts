@@ -1,10 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
+import { migrate, ROLLUP_TABLES } from "./migrations.ts";
 
-export const SCHEMA_VERSION = 1;
-
-/** Roll-ups are kept by quarters of an hour: every zone's days and hours begin at one. */
-export const QUARTER_MS = 900_000;
+export const SCHEMA_VERSION = 2;
 
 /** "TLGT": tells a ledger from any other SQLite file. */
 const APPLICATION_ID = 0x544c4754;
@@ -26,12 +24,7 @@ CREATE TABLE balances (
   counter TEXT PRIMARY KEY NOT NULL, scope TEXT NOT NULL, spent INTEGER NOT NULL, spec TEXT NOT NULL, start INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE deleted_balances (counter TEXT PRIMARY KEY NOT NULL, scope TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE rollups (
-  scope TEXT NOT NULL, quarter INTEGER NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL,
-  requests INTEGER NOT NULL, cost INTEGER NOT NULL,
-  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL,
-  PRIMARY KEY (scope, quarter, model, provider)
-) STRICT, WITHOUT ROWID;
+${ROLLUP_TABLES}
 CREATE TABLE records (
   kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
@@ -57,6 +50,7 @@ export function openForWriting(path: string): DatabaseSync {
       database.exec(TABLES);
       database.exec("COMMIT");
     }
+    migrate(database, SCHEMA_VERSION);
   });
 }
 
@@ -64,7 +58,9 @@ export function openForWriting(path: string): DatabaseSync {
 export function openForReading(path: string): DatabaseSync {
   return opened(path, true, (database) => {
     database.exec("PRAGMA busy_timeout = 5000");
-    checkLedger(database, path);
+    if (checkLedger(database, path) < SCHEMA_VERSION) {
+      throw new TollgateError("ledger_unreadable", `${path} was written by an earlier version of Tollgate. Start the gateway (or the program) that owns it once, which brings it up to date.`);
+    }
   });
 }
 
@@ -82,7 +78,8 @@ function opened(path: string, readOnly: boolean, prepare: (database: DatabaseSyn
   }
 }
 
-function checkLedger(database: DatabaseSync, path: string): void {
+/** @returns the version of its schema */
+function checkLedger(database: DatabaseSync, path: string): number {
   const mark = database.prepare("PRAGMA application_id").get() as { application_id: number };
   if (mark.application_id !== APPLICATION_ID) {
     throw new TollgateError("ledger_unreadable", `${path} is no ledger of Tollgate. Name another data folder.`);
@@ -92,4 +89,5 @@ function checkLedger(database: DatabaseSync, path: string): void {
   if (meta.version > SCHEMA_VERSION) {
     throw new TollgateError("ledger_newer", `${path} has schema ${meta.version}, and this version knows ${SCHEMA_VERSION}. Start the newer version of Tollgate.`);
   }
+  return meta.version;
 }

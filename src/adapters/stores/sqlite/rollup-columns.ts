@@ -1,0 +1,28 @@
+import type { CostSums } from "../../../domain/analytics/sums.ts";
+
+/** Roll-ups are kept by quarters of an hour: every zone's days and hours begin at one. */
+export const QUARTER_MS = 900_000;
+export const QUARTERS_PER_DAY = 96;
+
+/** What every roll-up counts, in the order of its columns. */
+export const COUNTERS = ["requests", "failed", "estimated", "unpriced", "cost", "input_tokens", "output_tokens", "cached_tokens"] as const;
+
+export const COUNTER_COLUMNS = COUNTERS.map((column) => `${column} INTEGER NOT NULL`).join(", ");
+
+/** Sums of all counters. Amounts are read as text: a JavaScript number would lose what is beyond 2^53. */
+export const SUM_COUNTERS = COUNTERS.map((column) => (column === "cost" ? "CAST(coalesce(sum(cost), 0) AS TEXT) AS cost" : `coalesce(sum(${column}), 0) AS ${column}`)).join(", ");
+
+export type RollupRow = { readonly [C in (typeof COUNTERS)[number]]: C extends "cost" ? string : number };
+
+export function rollupValues(sums: CostSums): (number | bigint)[] {
+  return [sums.requests, sums.failed, sums.estimated, sums.unpriced, sums.costNanoUsd, sums.inputTokens, sums.outputTokens, sums.cachedTokens];
+}
+
+/** The sums of a row of `SUM_COUNTERS`. */
+export function sumsOfRow(row: object): CostSums {
+  const found = row as RollupRow;
+  return {
+    requests: found.requests, failed: found.failed, estimated: found.estimated, unpriced: found.unpriced, costNanoUsd: BigInt(found.cost),
+    inputTokens: found.input_tokens, outputTokens: found.output_tokens, cachedTokens: found.cached_tokens,
+  };
+}
