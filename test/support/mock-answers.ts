@@ -1,10 +1,22 @@
-/** A chat completion request, as far as the mock looks at it. Anything may be anything. */
+import { embeddingsAnswer, response, responseEvents } from "./mock-other-apis.ts";
+
+/** The APIs that the mock speaks, by the end of the path; anything unknown is a chat completion. */
+export type Api = "chat" | "embeddings" | "responses";
+
+export function apiOf(path: string): Api {
+  const plain = path.replace(/\?.*$/s, "");
+  return plain.endsWith("/embeddings") ? "embeddings" : plain.endsWith("/responses") ? "responses" : "chat";
+}
+
+/** A request, as far as the mock looks at it. Anything may be anything. */
 export interface RequestBody {
   readonly model?: unknown;
   readonly stream?: unknown;
   readonly stream_options?: { readonly include_usage?: unknown } | null;
   readonly max_tokens?: unknown;
   readonly max_completion_tokens?: unknown;
+  readonly max_output_tokens?: unknown;
+  readonly input?: unknown;
   readonly n?: unknown;
   readonly user?: unknown;
   readonly [member: string]: unknown;
@@ -113,13 +125,15 @@ const STATUS_TEXT: Readonly<Record<number, readonly [type: string, message: stri
   529: ["overloaded_error", "Overloaded."],
 };
 
-export function plainAnswer(id: string, body: RequestBody, behaviour: Behaviour, generation: Generation): string {
+export function plainAnswer(api: Api, id: string, body: RequestBody, behaviour: Behaviour, generation: Generation): string {
   const status = behaviour.status ?? 200;
   if (behaviour.body !== undefined) return behaviour.body;
   if (status >= 300) {
     const [type, message] = STATUS_TEXT[status] ?? ["server_error", "The server had an error."];
     return JSON.stringify({ error: { message, type, param: null, code: null } });
   }
+  if (api === "embeddings") return embeddingsAnswer(body, behaviour, generation);
+  if (api === "responses") return JSON.stringify(response(id, body, behaviour, generation, "completed"));
   const content = textOf(behaviour, generation);
   const choices = Array.from({ length: generation.choices }, (_, index) => ({ index, message: { role: "assistant", content, refusal: null }, logprobs: null, finish_reason: "stop" }));
   const usage = behaviour.usage === "none" ? "" : `,"usage":${usageText(behaviour, generation, 1)}`;
@@ -127,7 +141,8 @@ export function plainAnswer(id: string, body: RequestBody, behaviour: Behaviour,
 }
 
 /** The events of a stream, each with its closing blank line. */
-export function streamEvents(id: string, body: RequestBody, behaviour: Behaviour, generation: Generation): string[] {
+export function streamEvents(api: Api, id: string, body: RequestBody, behaviour: Behaviour, generation: Generation): string[] {
+  if (api === "responses") return responseEvents(id, body, behaviour, generation);
   const head = JSON.stringify({ id, object: "chat.completion.chunk", created: 1_760_000_000, model: behaviour.responseModel ?? body.model }).slice(0, -1);
   const asked = body.stream_options?.include_usage === true;
   const told = behaviour.usage ?? "end";
@@ -154,37 +169,42 @@ export function streamEvents(id: string, body: RequestBody, behaviour: Behaviour
   return events;
 }
 
-function usageText(behaviour: Behaviour, generation: Generation, share: number): string {
+export function usageText(behaviour: Behaviour, generation: Generation, share: number, api: Api = "chat"): string {
   if (behaviour.usageText !== undefined) return behaviour.usageText;
   const prompt = generation.promptTokens;
   const completion = Math.round(generation.completionTokens * share);
   const tokens = (input: number, output: number, total: number, cached: number): string =>
-    JSON.stringify({ prompt_tokens: input, completion_tokens: output, total_tokens: total, prompt_tokens_details: { cached_tokens: cached }, completion_tokens_details: { reasoning_tokens: 0 } });
+    api === "embeddings" ? JSON.stringify({ prompt_tokens: input, total_tokens: input + (total - input - output) })
+    : api === "responses" ? JSON.stringify({ input_tokens: input, input_tokens_details: { cached_tokens: cached }, output_tokens: output, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: total })
+    : JSON.stringify({ prompt_tokens: input, completion_tokens: output, total_tokens: total, prompt_tokens_details: { cached_tokens: cached }, completion_tokens_details: { reasoning_tokens: 0 } });
   switch (behaviour.lie) {
     case "negative":
+      if (api === "embeddings") return tokens(-prompt - 1, 0, -prompt - 1, 0);
       return tokens(prompt, -completion - 1, prompt - completion - 1, 0);
     case "fractional":
+      if (api === "embeddings") return tokens(prompt + 0.5, 0, prompt + 0.5, 0);
       return tokens(prompt, completion + 0.5, prompt + completion + 0.5, 0);
     case "absurd":
       return tokens(1e15, 1e15, 2e15, 0);
     case "inconsistent":
+      if (api === "embeddings") return JSON.stringify({ prompt_tokens: prompt, total_tokens: prompt + 1 });
       return tokens(prompt, completion, prompt + completion, prompt + 1_000);
     case "text":
-      return JSON.stringify({ prompt_tokens: "many", completion_tokens: null, total_tokens: [] });
+      return JSON.stringify({ prompt_tokens: "many", completion_tokens: null, input_tokens: "many", output_tokens: null, total_tokens: [] });
     case undefined:
       return tokens(prompt, completion, prompt + completion, generation.cachedTokens);
   }
 }
 
 /** About four bytes a token, bounded. */
-function textOf(behaviour: Behaviour, generation: Generation): string {
+export function textOf(behaviour: Behaviour, generation: Generation): string {
   const size = behaviour.textBytes ?? Math.min(TEXT_BYTES_MAX, Math.ceil(generation.completionTokens / generation.choices) * 4);
   const period = `${WORDS.join(" ")} `;
   return period.repeat(Math.ceil(size / period.length)).slice(0, size);
 }
 
 /** Whole characters, so that an event never ends within one. */
-function split(text: string, count: number): string[] {
+export function split(text: string, count: number): string[] {
   const characters = Array.from(text);
   const size = Math.max(1, Math.ceil(characters.length / Math.max(1, count)));
   const pieces: string[] = [];

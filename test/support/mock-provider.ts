@@ -2,7 +2,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { chargeNanoUsd } from "../../src/base/money.ts";
-import { type Behaviour, type Generation, MODEL_BEHAVIOURS, type RequestBody, plainAnswer, streamEvents } from "./mock-answers.ts";
+import { type Behaviour, type Generation, MODEL_BEHAVIOURS, type RequestBody, apiOf, plainAnswer, streamEvents } from "./mock-answers.ts";
 import { seededRandom, type Random } from "./seeded-random.ts";
 
 export { type Behaviour, MODEL_BEHAVIOURS } from "./mock-answers.ts";
@@ -79,7 +79,7 @@ export interface MockProvider {
 const PRICES: MockPrices = { inputPico: 150_000n, cachedPico: 75_000n, outputPico: 600_000n };
 
 /**
- * A provider for tests that keeps its own bill and misbehaves on command. Serves any POST as a chat completion,
+ * A provider for tests that keeps its own bill and misbehaves on command. Serves embeddings, responses, and any other POST as a chat completion,
  * `GET /v1/models`, and its bill as JSON on `GET /_bill`.
  *
  * @example
@@ -182,13 +182,14 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Tokens of a request: a quarter of its bytes in, a random part of the output cap out. */
 function generate(request: MockRequest, behaviour: Behaviour, random: Random): Generation {
   const { body } = request;
-  const caps = [body.max_tokens, body.max_completion_tokens].filter((cap) => typeof cap === "number");
+  const api = apiOf(request.path);
+  const caps = (api === "responses" ? [body.max_output_tokens] : [body.max_tokens, body.max_completion_tokens]).filter((cap) => typeof cap === "number");
   const cap = Math.max(1, Math.min(...caps, behaviour.outputMaximum ?? (caps.length === 0 ? 200 : Number.MAX_SAFE_INTEGER)));
-  const choices = typeof body.n === "number" && body.n > 0 ? body.n : 1;
+  const choices = api === "chat" && typeof body.n === "number" && body.n > 0 ? body.n : 1;
   const wanted = behaviour.completionTokens ?? "random";
   const perChoice = wanted === "cap" ? cap : wanted === "random" ? 1 + Math.floor(random() * cap) : wanted;
   const promptTokens = behaviour.promptTokens ?? Math.max(1, Math.floor(request.text.length / 4));
-  return { promptTokens, cachedTokens: Math.min(promptTokens, behaviour.cachedTokens ?? 0), completionTokens: perChoice * choices, choices };
+  return { promptTokens, cachedTokens: Math.min(promptTokens, behaviour.cachedTokens ?? 0), completionTokens: api === "embeddings" ? 0 : perChoice * choices, choices };
 }
 
 function owed(generation: Generation, prices: MockPrices): bigint {
@@ -214,7 +215,8 @@ function answer(request: MockRequest, response: http.ServerResponse, behaviour: 
   }
   const status = behaviour.status ?? 200;
   entry.status = status;
-  const streams = status === 200 && (behaviour.stream ?? request.body.stream === true);
+  const api = apiOf(request.path);
+  const streams = status === 200 && api !== "embeddings" && (behaviour.stream ?? request.body.stream === true);
   const headers: Record<string, string | string[]> = {
     "content-type": streams ? "text/event-stream; charset=utf-8" : "application/json",
     "x-request-id": request.id,
@@ -222,11 +224,11 @@ function answer(request: MockRequest, response: http.ServerResponse, behaviour: 
   };
   if (streams && behaviour.encoding === undefined) {
     response.writeHead(status, headers);
-    const events = streamEvents(request.id, request.body, behaviour, generation);
+    const events = streamEvents(api, request.id, request.body, behaviour, generation);
     sendPieces(response, behaviour.chop === true || behaviour.trickle === true ? cut(Buffer.from(events.join("")), behaviour, random) : events, behaviour);
     return;
   }
-  let bytes = Buffer.from(streams ? streamEvents(request.id, request.body, behaviour, generation).join("") : plainAnswer(request.id, request.body, behaviour, generation));
+  let bytes = Buffer.from(streams ? streamEvents(api, request.id, request.body, behaviour, generation).join("") : plainAnswer(api, request.id, request.body, behaviour, generation));
   if (behaviour.encoding === "gzip") {
     bytes = gzipSync(bytes);
     headers["content-encoding"] = "gzip";
