@@ -19,7 +19,7 @@ export interface CatalogueOptions {
   readonly at?: number;
 }
 
-const SIMULATED = [["openai", "gpt-4o-mini"], ["openai", "gpt-4o"], ["openai", "gpt-4.1-mini"], ["anthropic", "claude-sonnet-4-5"], ["gemini", "gemini-2.5-flash"]] as const;
+const SIMULATED = [["openai", "gpt-4o-mini"], ["openai", "gpt-4o"], ["openai", "gpt-4.1-mini"], ["anthropic", "claude-sonnet-4-5"], ["gemini", "gemini-2.5-flash"], ["openai", "text-embedding-3-small"]] as const;
 /** Beside the authorization, all that a provider is told about a request; nothing of the client's (GATE 9.3). */
 const WIRE_HEADERS = ["content-type", "application/json", "accept-encoding", "identity"] as const;
 const NO_DEPLOYMENTS: readonly Deployment[] = [];

@@ -147,3 +147,22 @@ function nano(usd: string | undefined): bigint {
   const [whole = "0", fraction = ""] = String(usd).split(".");
   return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
+
+test("without any key the simulated provider answers every route, and each has its price", async () => {
+  const simulated = await testGateway("tollgate: { log_level: silent }");
+  try {
+    for (const [path, body] of [
+      ["/v1/responses", { model: "gpt-4o-mini", input: "Hi" }],
+      ["/v1/chat/completions", { model: "gpt-4o-mini", messages: [{ role: "user", content: "Hi" }] }],
+      ["/v1/embeddings", { model: "text-embedding-3-small", input: "A text that is long enough to cost something." }],
+    ] as const) {
+      const answer = await simulated.call("POST", path, body);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("x-tollgate-simulated")).toBe("true");
+      expect(Number(answer.headers.get("x-litellm-response-cost"))).toBeGreaterThan(0);
+      expect(answer.headers.get("x-tollgate-estimated")).toBeNull();
+    }
+  } finally {
+    await simulated.stop();
+  }
+});

@@ -104,6 +104,40 @@ describe("the simulated provider", () => {
     expect(await response.json()).toMatchObject({ error: { type: "invalid_request_error", param, message: expect.stringMatching(/^\[simulated\] /) } });
   });
 
+  test("speaks the Responses API, plain and streamed, within its cap", async () => {
+    const plain = await client.responses.create({ model: "gpt-4o-mini", input: "What does a toll gate do?", max_output_tokens: 9 });
+    expect(plain).toMatchObject({ status: "incomplete", usage: { input_tokens: 6, output_tokens: 9, total_tokens: 15 } });
+    expect(plain.output_text).toMatch(/^\[simulated\] /);
+    let text = "";
+    let last: string | undefined;
+    for await (const event of await client.responses.create({ model: "gpt-4o-mini", instructions: "Be short.", input: [{ role: "user", content: "Hi" }], stream: true })) {
+      if (event.type === "response.output_text.delta") text += event.delta;
+      if (event.type === "response.completed") expect(event.response.usage?.output_tokens).toBe(text.split(" ").length);
+      last = event.type;
+    }
+    expect(last).toBe("response.completed");
+  });
+
+  test("embeds texts and token ids as unit vectors, alike each time", async () => {
+    const ask = { model: "text-embedding-3-small", input: ["a gate", "a gate", "a river"], dimensions: 64 };
+    const { data, usage } = await client.embeddings.create(ask);
+    expect(data.map((one) => one.embedding.length)).toEqual([64, 64, 64]);
+    expect(data[0]?.embedding).toEqual(data[1]?.embedding);
+    expect(data[0]?.embedding).not.toEqual(data[2]?.embedding);
+    expect(data[0]?.embedding.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 5);
+    expect(usage).toEqual({ prompt_tokens: 3, total_tokens: 3 });
+    expect((await client.embeddings.create({ model: "m", input: [[1, 2], [3]], encoding_format: "float" })).usage.prompt_tokens).toBe(3);
+  });
+
+  test.each([
+    ["responses", { model: "m" }, "input"], ["responses", { model: "m", input: [1] }, "input[0]"], ["responses", { model: "m", input: "x", max_output_tokens: 0 }, "max_output_tokens"],
+    ["embeddings", { model: "m" }, "input"], ["embeddings", { model: "m", input: [""] }, "input[0]"], ["embeddings", { model: "m", input: "x", dimensions: 0 }, "dimensions"],
+  ])("400: %s %j", async (route, body, param) => {
+    const response = await fetch(`${provider.url}/v1/${route}`, { method: "POST", body: JSON.stringify(body) });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { param } });
+  });
+
   test("a client that leaves within a stream harms nobody", async () => {
     const slow = await startSimulatedProvider({ speed: 1 });
     try {
@@ -118,7 +152,7 @@ describe("the simulated provider", () => {
   });
 
   test("404 and 405 for what is not there", async () => {
-    expect((await fetch(`${provider.url}/v1/embeddings`, { method: "POST", body: "{}" })).status).toBe(404);
+    expect((await fetch(`${provider.url}/v1/rerank`, { method: "POST", body: "{}" })).status).toBe(404);
     expect((await fetch(`${provider.url}/v1/chat/completions`)).status).toBe(405);
   });
 });

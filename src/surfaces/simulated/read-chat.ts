@@ -19,13 +19,9 @@ const CHOICES_MAX = 128;
 
 /** Reads and checks the body of a chat request, as a provider would. */
 export function readChat(text: string): { readonly chat: ChatRequest } | { readonly complaint: Complaint } {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    return complaint("The body is not valid JSON.", null);
-  }
-  if (!isObject(body)) return complaint("The body must be a JSON object.", null);
+  const parsed = parseObject(text);
+  if ("complaint" in parsed) return parsed;
+  const body = parsed.object;
   const { model, messages, stream = false, n = 1 } = body;
   if (typeof model !== "string" || model === "") return complaint("model must be a name.", "model");
   if (!Array.isArray(messages) || messages.length === 0) return complaint("messages must be an array with at least one message.", "messages");
@@ -55,20 +51,31 @@ export function readChat(text: string): { readonly chat: ChatRequest } | { reado
   };
 }
 
-function textOf(content: unknown): string {
+/** The body as an object. */
+export function parseObject(text: string): { readonly object: Record<string, unknown> } | { readonly complaint: Complaint } {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return complaint("The body is not valid JSON.", null);
+  }
+  return isObject(body) ? { object: body } : complaint("The body must be a JSON object.", null);
+}
+
+export function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
   return content.map((part: unknown) => (isObject(part) && typeof part.text === "string" ? part.text : "")).join("\n");
 }
 
-function isPositive(value: unknown): value is number {
+export function isPositive(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function complaint(message: string, param: string | null): { readonly complaint: Complaint } {
+export function complaint(message: string, param: string | null): { readonly complaint: Complaint } {
   return { complaint: { message, param } };
 }

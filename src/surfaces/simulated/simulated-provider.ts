@@ -2,6 +2,10 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { readChat, type ChatRequest, type Complaint } from "./read-chat.ts";
 import { compose, type Answer } from "./compose.ts";
+import { embeddingsOf } from "./embed.ts";
+import { readEmbeddings } from "./read-embeddings.ts";
+import { readResponse } from "./read-response.ts";
+import { plainResponseOf, responseEventsOf } from "./response-wire.ts";
 import { eventsOf, plainOf } from "./wire.ts";
 
 export interface SimulatedProviderOptions {
@@ -21,11 +25,11 @@ export interface SimulatedProvider {
 }
 
 const BODY_BYTES_MAX = 10 * 1024 * 1024;
-const MODELS = ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"];
+const MODELS = ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini", "text-embedding-3-small"];
 
 /**
- * A real HTTP server that speaks the OpenAI chat API without a model behind it, so that the gateway can be tried
- * without a key. It says that it is simulated in a header, in `system_fingerprint` and in the text of every answer.
+ * A real HTTP server that speaks the OpenAI API (chat completions, responses, embeddings) without a model behind it, so that the gateway can be tried
+ * without a key. It says that it is simulated in a header of every answer, and in every text.
  *
  * @example
  * const provider = await startSimulatedProvider({ seed: 1 });
@@ -50,11 +54,28 @@ export async function startSimulatedProvider(options: SimulatedProviderOptions =
   };
 }
 
+/** How an API asks for text and gets it. */
+interface GenerationApi {
+  read(text: string): { readonly chat: ChatRequest } | { readonly complaint: Complaint };
+  plain(chat: ChatRequest, answer: Answer): unknown;
+  events(chat: ChatRequest, answer: Answer): readonly string[];
+}
+
+const CHAT: GenerationApi = { read: readChat, plain: plainOf, events: eventsOf };
+const RESPONSES: GenerationApi = { read: readResponse, plain: plainResponseOf, events: responseEventsOf };
+const EMBEDDING_MS = 15;
+
 class Simulation {
   private readonly seed: number;
   private readonly speed: number;
   /** Beginnings of long prompts that were seen; a provider would have them in its cache. */
   private readonly beginnings = new Set<string>();
+
+  private readonly routes: ReadonlyMap<string, (text: string, response: http.ServerResponse) => void> = new Map([
+    ["/chat/completions", (text, response) => this.speak(CHAT, text, response)],
+    ["/responses", (text, response) => this.speak(RESPONSES, text, response)],
+    ["/embeddings", (text, response) => this.embed(text, response)],
+  ]);
 
   constructor(seed: number, speed: number) {
     this.seed = seed;
@@ -66,8 +87,9 @@ class Simulation {
     const path = (request.url ?? "/").replace(/\?.*$/s, "").replace(/^\/v1(?=\/)/, "");
     if (path === "/health" || path === "/") return sendJson(response, 200, { status: "ok", simulated: true });
     if (path === "/models") return sendJson(response, 200, { object: "list", data: MODELS.map((id) => ({ id, object: "model", created: 0, owned_by: "simulated" })) });
-    if (path !== "/chat/completions") return sendError(response, 404, { message: `The simulated provider has no route ${path.slice(0, 200)}.`, param: null });
-    if (request.method !== "POST") return sendError(response, 405, { message: "Chat completions are asked for with POST.", param: null });
+    const answerTo = this.routes.get(path);
+    if (answerTo === undefined) return sendError(response, 404, { message: `The simulated provider has no route ${path.slice(0, 200)}.`, param: null });
+    if (request.method !== "POST") return sendError(response, 405, { message: "This route is asked with POST.", param: null });
     const pieces: Buffer[] = [];
     let size = 0;
     request.on("data", (piece: Buffer) => {
@@ -76,23 +98,28 @@ class Simulation {
     });
     request.on("end", () => {
       if (size > BODY_BYTES_MAX) sendError(response, 413, { message: "The body is larger than 10 MB.", param: null });
-      else this.chat(Buffer.concat(pieces).toString("utf8"), response);
+      else answerTo(Buffer.concat(pieces).toString("utf8"), response);
     });
   }
 
-  private chat(text: string, response: http.ServerResponse): void {
-    const read = readChat(text);
+  private speak(api: GenerationApi, text: string, response: http.ServerResponse): void {
+    const read = api.read(text);
     if ("complaint" in read) {
       sendError(response, 400, read.complaint);
       return;
     }
     const answer = compose(read.chat, text, this.seed, this.beginnings);
-    if (read.chat.stream) this.stream(read.chat, answer, response);
-    else this.after(answer.wholeMs, response, () => sendJson(response, 200, plainOf(read.chat, answer)));
+    if (read.chat.stream) this.stream(api.events(read.chat, answer), answer, response);
+    else this.after(answer.wholeMs, response, () => sendJson(response, 200, api.plain(read.chat, answer)));
   }
 
-  private stream(chat: ChatRequest, answer: Answer, response: http.ServerResponse): void {
-    const events = eventsOf(chat, answer);
+  private embed(text: string, response: http.ServerResponse): void {
+    const read = readEmbeddings(text);
+    if ("complaint" in read) sendError(response, 400, read.complaint);
+    else this.after(EMBEDDING_MS, response, () => sendJson(response, 200, embeddingsOf(read.embeddings, this.seed)));
+  }
+
+  private stream(events: readonly string[], answer: Answer, response: http.ServerResponse): void {
     let next = 0;
     const step = (): void => {
       if (next === 0) response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
