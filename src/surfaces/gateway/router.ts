@@ -14,6 +14,7 @@ import { keyIn, type DataPlane } from "./data-plane.ts";
 import type { GatewayObserver } from "./metrics.ts";
 import { modelCall } from "./model-call.ts";
 import { requestDetails, spendLogFilter, spendLogRow } from "./reports.ts";
+import { spendOf, spendQuery } from "./spend.ts";
 
 export interface RouterOptions {
   readonly plane: DataPlane;
@@ -116,6 +117,10 @@ function reportRoutes(options: RouterOptions): ReadonlyMap<string, Report> {
     ["/spend/logs", async (query) => {
       const entries = await store.entries(spendLogFilter(query, (text) => keyIdOf(options.management, text)));
       return `[${entries.map(spendLogRow).join(",")}]`;
+    }],
+    ["/v1/tollgate/spend", async (query) => {
+      const asked = spendQuery(query);
+      return JSON.stringify({ by: asked.by, rows: await spendOf(store, asked.by, asked) });
     }],
     ["/v1/tollgate/audit", async () => JSON.stringify(await store.audit(books.allBalances()))],
   ]);

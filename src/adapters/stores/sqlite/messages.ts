@@ -11,7 +11,7 @@ export type WriterRequest =
 /** A call of one method of the reader. */
 export interface ReaderRequest {
   readonly id: number;
-  readonly method: "entries" | "spent" | "totals" | "totalsByScope" | "audit";
+  readonly method: "entries" | "spent" | "totals" | "totalsByScope" | "totalsByPayer" | "records" | "audit";
   readonly parameters: readonly unknown[];
 }
 

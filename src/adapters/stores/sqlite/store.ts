@@ -86,6 +86,14 @@ class SqliteStore implements LedgerStore {
     return this.read("totalsByScope", kind, from, to);
   }
 
+  totalsByPayer(...parameters: Parameters<LedgerStore["totalsByPayer"]>): ReturnType<LedgerStore["totalsByPayer"]> {
+    return this.read("totalsByPayer", ...parameters);
+  }
+
+  records(): ReturnType<LedgerStore["records"]> {
+    return this.read("records");
+  }
+
   audit(counters?: readonly Balance[]): ReturnType<LedgerStore["audit"]> {
     return this.auditHeld(counters);
   }
@@ -140,7 +148,7 @@ class SqliteStore implements LedgerStore {
   }
 }
 
-export interface SqliteReader extends Pick<LedgerReader, "entries" | "spent" | "totals" | "totalsByScope"> {
+export interface SqliteReader extends Pick<LedgerReader, "entries" | "spent" | "totals" | "totalsByScope" | "totalsByPayer" | "records"> {
   audit(counters?: readonly Balance[]): ReturnType<typeof auditLedger>;
   close(): void;
 }
@@ -157,6 +165,8 @@ export function openSqliteReader(path: string): SqliteReader {
     spent: (scope, model, from, to) => reader.spent(scope, model, from, to),
     totals: (query) => reader.totals(query),
     totalsByScope: (kind, from, to) => reader.totalsByScope(kind, from, to),
+    totalsByPayer: (payer, from, to) => reader.totalsByPayer(payer, from, to),
+    records: () => reader.records(),
     audit: (counters) => auditLedger(database, counters),
     close: () => database.close(),
   };

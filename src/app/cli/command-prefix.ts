@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+
+/** How this command line is called from the folder that the user is in: through npm in a checkout, by its name when installed. */
+export function commandPrefix(): string {
+  if (!import.meta.url.endsWith(".ts")) return "tollgate";
+  const root = fileURLToPath(new URL("../../..", import.meta.url));
+  return `${process.cwd()}/` === root ? "npm run -s tollgate --" : `node ${root}src/cli.ts`;
+}
+
+/** What starts a gateway on a data folder. */
+export function startCommand(folder: string): string {
+  const data = folder === ".tollgate" ? "" : ` --data ${shellWord(folder)}`;
+  const prefix = commandPrefix();
+  if (prefix.startsWith("npm ")) return `npm start${data === "" ? "" : ` --${data}`}`;
+  return `${prefix} start${data}`;
+}
+
+/** A word as a shell reads it. */
+export function shellWord(text: string): string {
+  return /^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

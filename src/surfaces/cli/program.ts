@@ -1,0 +1,160 @@
+import { Command, CommanderError, Option } from "commander";
+import { TollgateError } from "../../base/errors.ts";
+import type { AuditReport } from "../../domain/ledger/store.ts";
+import { printAudit } from "./audit.ts";
+import type { GatewayAddress } from "./gateway-client.ts";
+import { createKey, listKeys, type CreateKeyOptions } from "./keys.ts";
+import { GROUPINGS, periodOf, printReport, type Grouping, type SpendSource } from "./report.ts";
+import { spendUntilRefused } from "./spend.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Where a command finds its gateway or its books. */
+export interface Place {
+  readonly data: string;
+  readonly url?: string;
+  readonly key?: string;
+}
+
+export interface StartOptions {
+  readonly config?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly data: string;
+}
+
+export interface DemoOptions {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly port: number;
+  readonly data: string;
+  readonly json?: boolean;
+}
+
+/** What only the application can do: put a gateway together, find one, open a ledger. */
+export interface Application {
+  readonly version: string;
+  /** Defects show where they happened. */
+  readonly debug: boolean;
+  readonly dataFolder: string;
+  readonly demoFolder: string;
+  start(options: StartOptions): Promise<void>;
+  demo(options: DemoOptions): Promise<void>;
+  /** @throws TollgateError `gateway_unreachable` */
+  gateway(place: Place): GatewayAddress;
+  /** The gateway where `place` has a URL, else the ledger's file, read beside a gateway or without one. */
+  books(place: Place): Promise<SpendSource & { close(): void }>;
+  /** Through the gateway that runs on the folder, else on the file. */
+  audit(place: Place): Promise<{ readonly report: AuditReport; readonly against: "live" | "offline" }>;
+}
+
+const USAGE_EXIT = 2;
+const DIFFERENCE_EXIT = 1;
+
+/**
+ * Reads a command line and does what it says.
+ * @returns the exit code; `start` and `demo` return when they have ended
+ */
+export async function runProgram(argv: readonly string[], application: Application, terminal: Terminal): Promise<number> {
+  const state = { exit: 0 };
+  const program = build(application, terminal, state);
+  try {
+    await program.parseAsync(argv as string[], { from: "user" });
+    return state.exit;
+  } catch (error) {
+    if (error instanceof CommanderError) return explain(error, terminal);
+    terminal.remark(`${sentenceOf(error)}\n`);
+    if (application.debug && error instanceof Error) terminal.remark(`${error.stack}\n`);
+    return error instanceof TollgateError && error.code === "usage" ? USAGE_EXIT : 1;
+  }
+}
+
+/** One sentence behind its code. */
+export function sentenceOf(error: unknown): string {
+  if (error instanceof TollgateError) return `${error.code}: ${error.message}`;
+  return `internal: ${error instanceof Error ? error.message : String(error)}. This should not happen; TOLLGATE_DEBUG=1 shows where it did.`;
+}
+
+function explain(error: CommanderError, terminal: Terminal): number {
+  if (error.exitCode === 0) return 0;
+  // Help that was shown because no command was given.
+  if (error.code === "commander.help") return USAGE_EXIT;
+  const [first = "", hint] = error.message.replace(/^error: /, "").split("\n");
+  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}${first.endsWith(".") ? "" : "."}${hint === undefined ? "" : ` ${hint.replace(/^\(|\)$/g, "")}`}`;
+  terminal.remark(`usage: ${sentence} See --help.\n`);
+  return USAGE_EXIT;
+}
+
+function build(application: Application, terminal: Terminal, state: { exit: number }): Command {
+  const program = new Command("tollgate")
+    .description("What every LLM request costs, budgets that really hold, and books that prove themselves.")
+    .version(application.version, "-v, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.remark(text), outputError: () => {}, getOutHelpWidth: () => terminal.columns, getErrHelpWidth: () => terminal.columns })
+    .exitOverride();
+  const data = (command: Command): Command => command.option("--data <folder>", "data folder of the gateway", application.dataFolder);
+  const remote = (command: Command): Command => data(command).option("--url <url>", "a gateway elsewhere, instead of the folder's").option("--key <key>", "its master key");
+  const json = (command: Command): Command => command.option("--json", "JSON, also on a terminal");
+
+  program.command("start").description("run the gateway")
+    .option("--config <file>", "configuration (default: tollgate.yaml, if there is one)")
+    .option("--host <host>", "address to listen on", "127.0.0.1")
+    .addOption(new Option("--port <port>", "port to listen on").default(4000).argParser(wholeNumber("--port", 0, 65_535)))
+    .option("--data <folder>", "where everything that lasts is kept", application.dataFolder)
+    .action((options: StartOptions) => application.start(options));
+
+  json(program.command("demo").description("a gateway, a simulated provider and a few minutes of traffic, without any account")
+    .addOption(new Option("--minutes <minutes>", "how long, such as 0.5").default(3).argParser(minutes))
+    .addOption(new Option("--seed <seed>", "the same seed makes the same traffic").default(1).argParser(wholeNumber("--seed", 0, 0xffff_ffff)))
+    .addOption(new Option("--port <port>", "port to listen on").default(4000).argParser(wholeNumber("--port", 0, 65_535)))
+    .option("--data <folder>", "where its books are kept", application.demoFolder))
+    .action((options: DemoOptions) => application.demo(options));
+
+  const keys = program.command("keys").description("virtual keys, through the running gateway");
+  json(remote(keys.command("create").description("make a key")))
+    .option("--budget <dollars>", "refuse what would pass this").option("--duration <duration>", "the budget begins anew, such as 30d").option("--alias <name>", "what people call it")
+    .option("--team <id>", "its team").option("--user <id>", "its user").option("--models <names>", "only these models, separated by commas")
+    .addOption(new Option("--rpm <number>", "requests a minute").argParser((text) => String(wholeNumber("--rpm", 0, 1e9)(text)))).addOption(new Option("--tpm <number>", "tokens a minute").argParser((text) => String(wholeNumber("--tpm", 0, 1e12)(text))))
+    .option("--key-only", "print the key and nothing else")
+    .action((options: CreateKeyOptions & Place) => createKey(terminal, application.gateway(options), options));
+  json(remote(keys.command("list").description("list keys with what they spent")))
+    .action((options: Place & { json?: boolean }) => listKeys(terminal, application.gateway(options), options));
+
+  json(data(program.command("spend").description("send requests with a key until its budget refuses one")))
+    .requiredOption("--key <key>", "the key to spend with").option("--url <url>", "a gateway elsewhere, instead of the folder's").option("--model <name>", "the model to ask")
+    .addOption(new Option("--requests <number>", "stop after so many").default(1_000).argParser(wholeNumber("--requests", 1, 1_000_000)))
+    .action((options: Place & { key: string; model?: string; requests: number; json?: boolean }) => spendUntilRefused(terminal, { ...application.gateway(options), key: options.key }, { ...options, maxRequests: options.requests }));
+
+  json(remote(program.command("report").description("what was spent, and on what")))
+    .addOption(new Option("--by <what>", "group by").choices(GROUPINGS).default("model"))
+    .option("--days <number>", "the last days, today included (UTC)").option("--from <date>", "from this day on (UTC)").option("--to <date>", "up to and with this day (UTC)")
+    .action(async (options: Place & { by: Grouping; days?: string; from?: string; to?: string; json?: boolean }) => {
+      const period = periodOf(options, Date.now());
+      const books = await application.books(options);
+      try {
+        printReport(terminal, options.by, period, await books.spend(options.by, period), options);
+      } finally {
+        books.close();
+      }
+    });
+
+  json(remote(program.command("audit").description("count the ledger again and compare it with balances, roll-ups and live counters")))
+    .action(async (options: Place & { json?: boolean }) => {
+      const { report, against } = await application.audit(options);
+      if (!printAudit(terminal, report, against, options)) state.exit = DIFFERENCE_EXIT;
+    });
+  return program;
+}
+
+function wholeNumber(option: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) throw new TollgateError("usage", `${option} must be a whole number from ${least} to ${most}, not "${text}".`);
+    return value;
+  };
+}
+
+function minutes(text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value > 0 && value <= 1_440)) throw new TollgateError("usage", `--minutes must be a number above 0, up to 1440, not "${text}".`);
+  return value;
+}
