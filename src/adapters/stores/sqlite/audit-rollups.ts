@@ -25,10 +25,11 @@ export const RECOUNTED = "provider, customer, tags, status, estimated, unpriced,
 
 const SUMS = COUNTERS.map((column) => `sum(${column})`).join(", ");
 const NAMES = COUNTERS.join(", ");
+const CLOSED = "quarter < 96 * (SELECT open_day FROM closed_days)";
 /** What the daily roll-ups must be, from those by the quarter of an hour. */
-const DAYS_EXPECTED = `SELECT scope, quarter / 96 AS day, ${SUMS} FROM rollups GROUP BY 1, 2
-  UNION ALL SELECT '~model:' || model, quarter / 96, ${SUMS} FROM rollups WHERE scope = 'global' GROUP BY 1, 2
-  UNION ALL SELECT '~provider:' || provider, quarter / 96, ${SUMS} FROM rollups WHERE scope = 'global' GROUP BY 1, 2`;
+const DAYS_EXPECTED = `SELECT scope, quarter / 96 AS day, ${SUMS} FROM rollups WHERE ${CLOSED} GROUP BY 1, 2
+  UNION ALL SELECT '~model:' || model, quarter / 96, ${SUMS} FROM rollups WHERE scope = 'global' AND ${CLOSED} GROUP BY 1, 2
+  UNION ALL SELECT '~provider:' || provider, quarter / 96, ${SUMS} FROM rollups WHERE scope = 'global' AND ${CLOSED} GROUP BY 1, 2`;
 const DAYS_FOUND = `SELECT scope, day, ${NAMES} FROM rollup_days`;
 
 /** Every roll-up counted again from the entries: charged scopes and labels, amounts and numbers (GATE 8.3). */

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Entry } from "../../../domain/ledger/entry.ts";
 import { ARRIVALS_TABLE } from "./arrivals.ts";
+import { CLOSED_DAYS_TABLE } from "./closed-days.ts";
 import { entryOfRow, SELECT_ENTRY } from "./entry-columns.ts";
 import { COUNTER_COLUMNS } from "./rollup-columns.ts";
 import { RollupSums } from "./rollup-sums.ts";
@@ -18,6 +19,7 @@ CREATE TABLE rollup_days (
   kind TEXT NOT NULL, day INTEGER NOT NULL, scope TEXT NOT NULL, ${COUNTER_COLUMNS},
   PRIMARY KEY (kind, day, scope)
 ) STRICT, WITHOUT ROWID;
+${CLOSED_DAYS_TABLE}
 ${ARRIVALS_TABLE}`;
 
 const ROWS_AT_ONCE = 10_000;

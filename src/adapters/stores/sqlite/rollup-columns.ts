@@ -14,10 +14,6 @@ export const SUM_COUNTERS = COUNTERS.map((column) => (column === "cost" ? "CAST(
 
 export type RollupRow = { readonly [C in (typeof COUNTERS)[number]]: C extends "cost" ? string : number };
 
-export function rollupValues(sums: CostSums): (number | bigint)[] {
-  return [sums.requests, sums.failed, sums.estimated, sums.unpriced, sums.costNanoUsd, sums.inputTokens, sums.outputTokens, sums.cachedTokens];
-}
-
 /** The sums of a row of `SUM_COUNTERS`. */
 export function sumsOfRow(row: object): CostSums {
   const found = row as RollupRow;
@@ -26,3 +22,12 @@ export function sumsOfRow(row: object): CostSums {
     inputTokens: found.input_tokens, outputTokens: found.output_tokens, cachedTokens: found.cached_tokens,
   };
 }
+
+/**
+ * Each scope in a range of the roll-ups once, by stepping from one to the next: what a period's open days hold of a kind is
+ * found without reading its past. Parameters: the least scope, and the one that is beyond the last.
+ */
+export const SCOPES_BETWEEN = `WITH RECURSIVE found(scope, past) AS (
+  SELECT (SELECT min(scope) FROM rollups WHERE scope >= ?1 AND scope < ?2), ?2
+  UNION ALL SELECT (SELECT min(scope) FROM rollups WHERE scope > found.scope AND scope < past), past FROM found WHERE found.scope IS NOT NULL
+)`;

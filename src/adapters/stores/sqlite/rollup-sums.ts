@@ -1,29 +1,87 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { ALL_SCOPE, kindOfScope, modelScope, providerScope, rollupScopes } from "../../../domain/analytics/dimension.ts";
-import { addSums, NO_COSTS, sumsOfEntry, type CostSums } from "../../../domain/analytics/sums.ts";
+import { isFailure } from "../../../domain/analytics/sums.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
 import { Arrivals } from "./arrivals.ts";
-import { QUARTER_MS, QUARTERS_PER_DAY } from "./rollup-columns.ts";
-import { COUNTERS, rollupValues } from "./rollup-columns.ts";
+import { ClosedDays } from "./closed-days.ts";
+import { COUNTERS, QUARTER_MS, QUARTERS_PER_DAY } from "./rollup-columns.ts";
 
-/** Entries of one quarter that are in the same roll-ups. */
-interface Alike {
-  readonly entry: Entry;
-  readonly quarter: number;
-  sums: CostSums;
+/** Sums that grow in place: a new object for each addition would cost more than the addition. */
+class Tally {
+  requests = 0;
+  failed = 0;
+  estimated = 0;
+  unpriced = 0;
+  cost = 0n;
+  inputTokens = 0;
+  outputTokens = 0;
+  cachedTokens = 0;
+
+  count(entry: Entry): void {
+    if (entry.kind === "charge") {
+      this.requests += 1;
+      if (isFailure(entry.status)) this.failed += 1;
+    }
+    if (entry.estimated !== null) this.estimated += 1;
+    if (entry.unpriced) this.unpriced += 1;
+    this.cost += BigInt(entry.cost);
+    this.inputTokens += entry.inputTokens;
+    this.outputTokens += entry.outputTokens;
+    this.cachedTokens += entry.cachedTokens;
+  }
+
+  add(other: Tally): void {
+    this.requests += other.requests;
+    this.failed += other.failed;
+    this.estimated += other.estimated;
+    this.unpriced += other.unpriced;
+    this.cost += other.cost;
+    this.inputTokens += other.inputTokens;
+    this.outputTokens += other.outputTokens;
+    this.cachedTokens += other.cachedTokens;
+  }
 }
 
-interface QuarterRow {
+/** Entries of one quarter that are in the same roll-ups. */
+class Alike extends Tally {
+  readonly entry: Entry;
+  readonly quarter: number;
+
+  constructor(entry: Entry, quarter: number) {
+    super();
+    this.entry = entry;
+    this.quarter = quarter;
+  }
+}
+
+class QuarterRow extends Tally {
   readonly quarter: number;
   readonly model: string;
   readonly provider: string;
-  sums: CostSums;
+
+  constructor(quarter: number, model: string, provider: string) {
+    super();
+    this.quarter = quarter;
+    this.model = model;
+    this.provider = provider;
+  }
+}
+
+class DayRow extends Tally {
+  readonly day: number;
+
+  constructor(day: number) {
+    super();
+    this.day = day;
+  }
 }
 
 const added = COUNTERS.map((column) => `${column} = ${column} + excluded.${column}`).join(", ");
 const marks = COUNTERS.map(() => "?").join(", ");
 const UPSERT_QUARTER = `INSERT INTO rollups VALUES (?, ?, ?, ?, ${marks}) ON CONFLICT (scope, quarter, model, provider) DO UPDATE SET ${added}`;
 const UPSERT_DAY = `INSERT INTO rollup_days VALUES (?, ?, ?, ${marks}) ON CONFLICT (kind, day, scope) DO UPDATE SET ${added}`;
+/** A day is closed this long after its end: most of its requests have ended by then, and each one that has not costs a row of its own. */
+const GRACE_QUARTERS = 4;
 
 /**
  * What one transaction's entries add to everything that is derived from entries: quarter-hour roll-ups, daily ones, and
@@ -32,12 +90,14 @@ const UPSERT_DAY = `INSERT INTO rollup_days VALUES (?, ?, ?, ${marks}) ON CONFLI
 export class RollupSums {
   private readonly upsertQuarter: StatementSync;
   private readonly upsertDay: StatementSync;
+  private readonly days: ClosedDays;
   private readonly arrivals: Arrivals;
   private readonly alike = new Map<string, Alike>();
 
   constructor(database: DatabaseSync) {
     this.upsertQuarter = database.prepare(UPSERT_QUARTER);
     this.upsertDay = database.prepare(UPSERT_DAY);
+    this.days = new ClosedDays(database);
     this.arrivals = new Arrivals(database);
   }
 
@@ -49,35 +109,36 @@ export class RollupSums {
     const quarter = Math.floor(entry.at / QUARTER_MS);
     // Only the last two are written by clients, so their border is told by a length.
     const key = `${quarter}\n${entry.provider}\n${entry.tags}\n${entry.scopes}\n${entry.customer === null ? -1 : entry.customer.length}\n${entry.customer}${entry.model}`;
-    const known = this.alike.get(key);
-    const sums = sumsOfEntry(entry);
-    if (known === undefined) this.alike.set(key, { entry, quarter, sums });
-    else known.sums = addSums(known.sums, sums);
+    let alike = this.alike.get(key);
+    if (alike === undefined) this.alike.set(key, (alike = new Alike(entry, quarter)));
+    alike.count(entry);
   }
 
   /** Writes the sums in the order of the tables, so that neighbours share pages, and forgets them. */
   flush(): void {
-    const quarters = new Map<string, Map<string, QuarterRow>>();
-    for (const { entry, quarter, sums } of this.alike.values()) {
-      for (const scope of rollupScopes(entry)) addQuarter(quarters, scope, quarter, entry.model, entry.provider, sums);
+    if (this.alike.size === 0) return;
+    const openDay = this.days.openDay();
+    const quarters = new Map<string, QuarterRow[]>();
+    const days = new Map<string, DayRow[]>();
+    let newest = 0;
+    for (const alike of this.alike.values()) {
+      const { entry, quarter } = alike;
+      if (quarter > newest) newest = quarter;
+      const scopes = rollupScopes(entry);
       // Time series of everything need no models, and read an eighth of the rows without them.
-      addQuarter(quarters, ALL_SCOPE, quarter, "", "", sums);
+      addQuarter(quarters, ALL_SCOPE, quarter, "", "", alike);
+      for (const scope of scopes) addQuarter(quarters, scope, quarter, entry.model, entry.provider, alike);
+      const day = Math.floor(quarter / QUARTERS_PER_DAY);
+      // An open day is rolled up when it is closed; what comes later is added to it.
+      if (day < openDay) for (const scope of [...scopes, ALL_SCOPE, modelScope(entry.model), providerScope(entry.provider)]) addDay(days, scope, day, alike);
     }
-    const days = new Map<string, Map<number, CostSums>>();
-    for (const scope of [...quarters.keys()].sort()) {
-      const rows = [...(quarters.get(scope)?.values() ?? [])].sort((a, b) => a.quarter - b.quarter || (a.model < b.model ? -1 : 1));
-      for (const { quarter, model, provider, sums } of rows) {
-        this.upsertQuarter.run(scope, quarter, model, provider, ...rollupValues(sums));
-        const day = Math.floor(quarter / QUARTERS_PER_DAY);
-        addDay(days, scope, day, sums);
-        if (scope !== "global") continue;
-        addDay(days, modelScope(model), day, sums);
-        addDay(days, providerScope(provider), day, sums);
-      }
+    for (const [scope, rows] of inOrder(quarters)) {
+      if (rows.length > 1) rows.sort((a, b) => a.quarter - b.quarter || (a.model < b.model ? -1 : 1));
+      for (const row of rows) this.upsertQuarter.run(scope, row.quarter, row.model, row.provider, ...values(row));
     }
-    for (const scope of [...days.keys()].sort()) {
-      for (const [day, sums] of days.get(scope) ?? []) this.upsertDay.run(kindOfScope(scope), day, scope, ...rollupValues(sums));
-    }
+    for (const [scope, rows] of inOrder(days)) for (const row of rows) this.upsertDay.run(kindOfScope(scope), row.day, scope, ...values(row));
+    const closing = Math.floor((newest - GRACE_QUARTERS) / QUARTERS_PER_DAY);
+    if (closing > openDay) this.days.close(openDay, closing);
     this.arrivals.flush();
     this.alike.clear();
   }
@@ -88,17 +149,33 @@ export class RollupSums {
   }
 }
 
-function addQuarter(rows: Map<string, Map<string, QuarterRow>>, scope: string, quarter: number, model: string, provider: string, sums: CostSums): void {
-  let own = rows.get(scope);
-  if (own === undefined) rows.set(scope, (own = new Map()));
-  const key = `${quarter}\n${provider}\n${model}`;
-  const known = own.get(key);
-  if (known === undefined) own.set(key, { quarter, model, provider, sums });
-  else known.sums = addSums(known.sums, sums);
+function values(row: Tally): (number | bigint)[] {
+  return [row.requests, row.failed, row.estimated, row.unpriced, row.cost, row.inputTokens, row.outputTokens, row.cachedTokens];
 }
 
-function addDay(rows: Map<string, Map<number, CostSums>>, scope: string, day: number, sums: CostSums): void {
-  let own = rows.get(scope);
-  if (own === undefined) rows.set(scope, (own = new Map()));
-  own.set(day, addSums(own.get(day) ?? NO_COSTS, sums));
+function inOrder<Row>(rows: ReadonlyMap<string, Row>): [string, Row][] {
+  return [...rows].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+}
+
+/** A scope has few rows in one transaction, so looking through them costs less than another map. */
+function addQuarter(rows: Map<string, QuarterRow[]>, scope: string, quarter: number, model: string, provider: string, tally: Tally): void {
+  const own = rows.get(scope);
+  let row = own?.find((one) => one.quarter === quarter && one.model === model && one.provider === provider);
+  if (row === undefined) {
+    row = new QuarterRow(quarter, model, provider);
+    if (own === undefined) rows.set(scope, [row]);
+    else own.push(row);
+  }
+  row.add(tally);
+}
+
+function addDay(rows: Map<string, DayRow[]>, scope: string, day: number, tally: Tally): void {
+  const own = rows.get(scope);
+  let row = own?.find((one) => one.day === day);
+  if (row === undefined) {
+    row = new DayRow(day);
+    if (own === undefined) rows.set(scope, [row]);
+    else own.push(row);
+  }
+  row.add(tally);
 }
