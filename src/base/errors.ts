@@ -47,6 +47,8 @@ export const ERROR_CODES = {
   upstream_unreachable: "The provider could not be reached.",
   upstream_failed: "The provider's answer broke off or was not understood.",
   upstream_timeout: "The provider did not answer in time.",
+  upstream_refused: "The provider answered with an error of its own.",
+  aborted: "The caller gave the request up.",
   // The house itself.
   journal_unavailable: "The journal cannot be written (is the disk full?); nothing was sent.",
   shutting_down: "The gateway is stopping and takes no new requests.",

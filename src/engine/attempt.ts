@@ -5,7 +5,7 @@ import type { Price } from "../domain/pricing/price.ts";
 import { settledPriceOf, type Deployment } from "../domain/upstream/deployment.ts";
 import type { Reading, StreamReader } from "../domain/upstream/dialect.ts";
 import type { UpstreamEvents, UpstreamExchange, UpstreamFailure } from "../domain/upstream/upstream.ts";
-import type { Call, Client, Settled, UpstreamHeaders } from "./call.ts";
+import type { Call, Client, LeavePolicy, Settled, UpstreamHeaders } from "./call.ts";
 import type { Engine } from "./engine.ts";
 import { chargeOfReading, chargeWithoutUsage, costSeen } from "./meter.ts";
 
@@ -69,11 +69,15 @@ export class Attempt implements UpstreamEvents {
   }
 
   /** The client is gone: read on for a while and charge what was really used, or stop at once (GATE 5.5). */
-  leave(): void {
+  leave(policy: LeavePolicy): void {
     if (this.clientGone || this.settling) return;
     this.clientGone = true;
     const { settings, clock } = this.engine;
-    if (settings.onDisconnect === "cancel") {
+    if (policy === "cancel_at_hold") {
+      this.giveUp("client_gone", "client_gone", this.open.hold.nanoUsd);
+      return;
+    }
+    if (policy === "cancel") {
       const reading = this.stream?.reading();
       const cost = costSeen(this.price, this.call.request.inputBound, reading?.outputBytes ?? this.size, this.open.hold.nanoUsd);
       this.giveUp("client_gone", "client_gone", cost);
@@ -174,7 +178,7 @@ export class Attempt implements UpstreamEvents {
   }
 
   private passError(body: Uint8Array, settled: Settled): void {
-    if (this.status === 401 || this.status === 403) {
+    if ((this.status === 401 || this.status === 403) && this.engine.settings.showAuthErrors !== true) {
       this.client.failed(new TollgateError("upstream_auth", "The provider refused the credentials of this deployment. The operator must correct its api_key."), settled);
     } else if (this.status < 400) {
       this.client.failed(new TollgateError("upstream_failed", `The provider answered with status ${this.status}, which is not followed. Check api_base of the deployment.`), settled);

@@ -22,6 +22,10 @@ export interface Call {
   readonly userId: string | null;
   readonly customer: string | null;
   readonly tags: readonly string[];
+  /** JSON text that goes to the ledger in place of the request's own `metadata`. */
+  readonly metadata?: string | null;
+  /** Attempts that this request has already made: a retry is an attempt of the same request, with an entry of its own. */
+  readonly attemptsBefore?: number;
 }
 
 /** What an admitted and settled attempt came to, for headers. */
@@ -33,6 +37,8 @@ export interface Settled {
 
 /** How a call answers its client. Exactly one of `refused`, `failed`, `answer`, or `head` and then `end` or `broken`. */
 export interface Client {
+  /** Held and about to be sent; told before anything else. */
+  admitted?(attempt: OpenAttempt): void;
   refused(refusal: Refusal): void;
   failed(error: TollgateError, settled: Settled | undefined): void;
   /** A whole answer, its cost already in the journal. */
@@ -48,10 +54,18 @@ export interface Client {
 
 export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
+/**
+ * What becomes of an attempt whose client is gone (GATE 5.5): read on and charge the real usage; stop and charge what
+ * was seen; or stop and charge the hold, where nothing was seen and the provider may have worked on it.
+ */
+export type LeavePolicy = "drain" | "cancel" | "cancel_at_hold";
+
 export interface EngineSettings {
   readonly onDisconnect: "drain" | "cancel";
   readonly drainMs: number;
   readonly requestTimeoutMs: number;
   /** What happens to unpriced models where no hard budget applies; under one they are always refused (GATE 2.3). */
   readonly unpriced: "block" | "allow";
+  /** The provider's own 401 and 403 answers reach the client: its caller owns the credentials. */
+  readonly showAuthErrors?: boolean;
 }

@@ -8,7 +8,7 @@ import { scopeText } from "../domain/scopes/scope.ts";
 import { priceOf, type Deployment } from "../domain/upstream/deployment.ts";
 import type { Upstream, UpstreamFailure } from "../domain/upstream/upstream.ts";
 import { Attempt } from "./attempt.ts";
-import type { Call, Client, EngineSettings, Settled } from "./call.ts";
+import type { Call, Client, EngineSettings, LeavePolicy, Settled } from "./call.ts";
 import { askOf, isPriced } from "./estimate.ts";
 
 /** Told what happened, for metrics and the log; must not throw. */
@@ -23,7 +23,9 @@ export interface CallHandle {
   pause(): void;
   resume(): void;
   /** The client is gone. */
-  leave(): void;
+  leave(policy?: LeavePolicy): void;
+  /** The client's own time is up: the attempt ends and the hold is charged. */
+  expire(): void;
 }
 
 export interface EngineOptions {
@@ -33,6 +35,12 @@ export interface EngineOptions {
   readonly prices: PriceBook;
   readonly settings: EngineSettings;
   readonly observer: Observer;
+}
+
+interface CallState {
+  attempt: Attempt | undefined;
+  gone: LeavePolicy | undefined;
+  expired: boolean;
 }
 
 /** The one flow: estimate, admit, call, price, settle. Every route of every surface comes through `start`. */
@@ -60,14 +68,18 @@ export class Engine {
    * @throws TollgateError `unpriced`, `cost_not_boundable` before anything is held
    */
   start(call: Call, client: Client): CallHandle {
-    const state: { attempt: Attempt | undefined; gone: boolean } = { attempt: undefined, gone: false };
+    const state: CallState = { attempt: undefined, gone: undefined, expired: false };
     this.tryDeployment(call, client, 0, state);
     return {
       pause: () => state.attempt?.pause(),
       resume: () => state.attempt?.resume(),
-      leave: () => {
-        state.gone = true;
-        state.attempt?.leave();
+      leave: (policy = this.settings.onDisconnect) => {
+        state.gone = policy;
+        state.attempt?.leave(policy);
+      },
+      expire: () => {
+        state.expired = true;
+        state.attempt?.expire("timeout");
       },
     };
   }
@@ -103,7 +115,7 @@ export class Engine {
     }
   }
 
-  private tryDeployment(call: Call, client: Client, index: number, state: { attempt: Attempt | undefined; gone: boolean }): void {
+  private tryDeployment(call: Call, client: Client, index: number, state: CallState): void {
     const deployment = call.deployments[index] as Deployment;
     const charges = [...call.charges, deployment.charges];
     const price = priceOf(deployment, this.prices, call.at);
@@ -124,13 +136,15 @@ export class Engine {
         const attempt = new Attempt(this, call, client, deployment, opening.attempt, price);
         state.attempt = attempt;
         this.attempts.add(attempt);
+        client.admitted?.(opening.attempt);
         attempt.begin();
-        if (state.gone) attempt.leave();
+        if (state.gone !== undefined) attempt.leave(state.gone);
+        else if (state.expired) attempt.expire("timeout");
       }
     });
   }
 
-  private tryNext(call: Call, client: Client, index: number, state: { attempt: Attempt | undefined; gone: boolean }): void {
+  private tryNext(call: Call, client: Client, index: number, state: CallState): void {
     try {
       this.tryDeployment(call, client, index, state);
     } catch (error) {
@@ -158,7 +172,7 @@ function factsOf(call: Call, deployment: Deployment, charges: readonly ChargeSet
   for (const set of charges) for (const scope of set.scopes) scopes.push(scopeText(scope));
   return {
     requestId: call.requestId,
-    attemptId: `${call.requestId}.${String(index + 1).padStart(2, "0")}`,
+    attemptId: `${call.requestId}.${String((call.attemptsBefore ?? 0) + index + 1).padStart(2, "0")}`,
     at: call.at,
     scopes,
     keyId: call.keyId,
@@ -172,6 +186,6 @@ function factsOf(call: Call, deployment: Deployment, charges: readonly ChargeSet
     route: call.route,
     stream: call.request.stream,
     tags: call.tags,
-    metadata: call.request.metadata ?? null,
+    metadata: call.metadata === undefined ? (call.request.metadata ?? null) : call.metadata,
   };
 }

@@ -11,7 +11,11 @@ export type ScopeKind =
   | "provider"
   | "tag"
   | "session"
-  | "process";
+  | "process"
+  /** One `withContext` of a program. */
+  | "context"
+  /** One call of a program, all its attempts. */
+  | "call";
 
 export interface Scope {
   readonly kind: ScopeKind;

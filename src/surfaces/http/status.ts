@@ -53,6 +53,8 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   upstream_unreachable: { status: 502, type: "upstream_error" },
   upstream_failed: { status: 502, type: "upstream_error" },
   upstream_timeout: { status: 504, type: "timeout_error" },
+  upstream_refused: { status: 502, type: "upstream_error" },
+  aborted: { status: 499, type: "invalid_request_error" },
   journal_unavailable: { status: 503, type: "service_unavailable" },
   shutting_down: { status: 503, type: "service_unavailable" },
   overloaded: { status: 503, type: "service_unavailable" },

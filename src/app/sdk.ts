@@ -1,0 +1,94 @@
+import { performance } from "node:perf_hooks";
+import { createPriceBook } from "../adapters/prices/price-book.ts";
+import { openaiChat } from "../adapters/providers/openai/dialect.ts";
+import { createFetchUpstream } from "../adapters/upstream/fetch/fetch-upstream.ts";
+import { SteadyClock } from "../base/clock.ts";
+import { UlidSource } from "../base/ids.ts";
+import type { Entry } from "../domain/ledger/entry.ts";
+import type { PriceBook } from "../domain/pricing/price.ts";
+import { Engine } from "../engine/engine.ts";
+import type { Usd } from "../surfaces/sdk/amounts.ts";
+import { Callbacks, type CallbackOptions } from "../surfaces/sdk/callbacks.ts";
+import type { BudgetOptions } from "../surfaces/sdk/charges.ts";
+import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } from "../surfaces/sdk/custom-logger.ts";
+import { HeldQueue } from "../surfaces/sdk/held-queue.ts";
+import { MockAnswers } from "../surfaces/sdk/mock-answers.ts";
+import { Payers } from "../surfaces/sdk/payers.ts";
+import { SettlementWatch, type CallDefaults, type SdkPlane } from "../surfaces/sdk/plane.ts";
+import { Tollgate } from "../surfaces/sdk/tollgate.ts";
+import { openMemoryBooks } from "./sdk/memory.ts";
+import { routeOf } from "./sdk/route.ts";
+
+export interface TollgateOptions extends CallbackOptions {
+  /** Dollars that this process may spend from its start. */
+  readonly maxBudget?: Usd | undefined;
+  /** Budgets with windows: for everything, a user, each user, a tag, a model. */
+  readonly budgets?: readonly BudgetOptions[] | undefined;
+  /** For calls that do not say so themselves. */
+  readonly defaults?: CallDefaults | undefined;
+  readonly inputCallbacks?: readonly InputCallback[] | undefined;
+  readonly successCallbacks?: readonly SuccessCallback[] | undefined;
+  readonly failureCallbacks?: readonly FailureCallback[] | undefined;
+  readonly callbacks?: readonly CustomLogger[] | undefined;
+  /** Instead of the global `fetch`. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  /** Instead of the price book of this release. */
+  readonly prices?: PriceBook | undefined;
+  /** Told each entry of the ledger, once, in order. */
+  readonly onEntry?: ((entry: Entry) => void) | undefined;
+}
+
+/**
+ * An isolated instance: its own books, budgets and callbacks. Opens nothing before its first call.
+ *
+ * @throws TollgateError `invalid_amount`, `invalid_duration` for wrong budgets
+ * @example
+ * const tollgate = createTollgate({ maxBudget: 5, defaults: { user: "nightly-job" } });
+ * const response = await tollgate.completion({ model: "openai/gpt-4o-mini", messages });
+ */
+export function createTollgate(options: TollgateOptions = {}): Tollgate {
+  const clock = new SteadyClock({ now: () => Date.now(), monotonic: () => performance.now() }, () => {});
+  const ids = new UlidSource((size) => crypto.getRandomValues(new Uint8Array(size)));
+  const payers = new Payers({ budgets: options.budgets ?? [], maxBudget: options.maxBudget, processId: ids.next(clock.now()) });
+  const callbacks = new Callbacks(options);
+  callbacks.input = [...(options.inputCallbacks ?? [])];
+  callbacks.success = [...(options.successCallbacks ?? [])];
+  callbacks.failure = [...(options.failureCallbacks ?? [])];
+  callbacks.loggers = [...(options.callbacks ?? [])];
+
+  const open = (): SdkPlane => {
+    const held = new HeldQueue();
+    const watch = new SettlementWatch(held);
+    const books = openMemoryBooks(clock, (entry) => options.onEntry?.(entry));
+    const prices = options.prices ?? createPriceBook();
+    const mocks = new MockAnswers(createFetchUpstream({ fetch: () => options.fetch ?? globalThis.fetch }));
+    const engine = new Engine({
+      clock, books, upstream: mocks, prices, observer: watch,
+      settings: { onDisconnect: "cancel", drainMs: 0, requestTimeoutMs: 2_147_483_647, unpriced: "allow", showAuthErrors: true },
+    });
+    return {
+      clock, ids, engine, prices, payers, callbacks, watch, held, mocks, defaults: options.defaults ?? {},
+      dialects: { completion: openaiChat, embedding: undefined, responses: undefined },
+      route: (query) => routeOf(query, process.env),
+    };
+  };
+  return new Tollgate({ clock, ids, payers, callbacks, open, close: async () => {} });
+}
+
+const KEY = Symbol.for("tollgate@1");
+
+/** The default instance: one for the program, however often bundlers copy this module. Made on first use. */
+export function defaultTollgate(): Tollgate {
+  const holder = globalThis as unknown as Record<symbol, Tollgate | undefined>;
+  return (holder[KEY] ??= createTollgate());
+}
+
+/** Stands for the default instance without making it: each use goes to the one under `globalThis`. */
+export const tollgate: Tollgate = new Proxy(Object.create(Tollgate.prototype) as Tollgate, {
+  get: (_target, name) => Reflect.get(defaultTollgate(), name, defaultTollgate()) as unknown,
+  set: (_target, name, value) => Reflect.set(defaultTollgate(), name, value, defaultTollgate()),
+  has: (_target, name) => Reflect.has(defaultTollgate(), name),
+});
+
+export const completion: Tollgate["completion"] = ((params: never) => defaultTollgate().completion(params)) as Tollgate["completion"];
+export const withContext: Tollgate["withContext"] = (options, fn) => defaultTollgate().withContext(options, fn);

@@ -1,0 +1,16 @@
+export { completion, createTollgate, tollgate as default, withContext, type TollgateOptions } from "./app/sdk.ts";
+export { TollgateError, type ErrorCode } from "./base/errors.ts";
+export type { Usd } from "./surfaces/sdk/amounts.ts";
+export type { CallRecord, CallType } from "./surfaces/sdk/call-record.ts";
+export type { CallOptions } from "./surfaces/sdk/call-options.ts";
+export type { CallbackErrorInfo } from "./surfaces/sdk/callbacks.ts";
+export type { BudgetOptions } from "./surfaces/sdk/charges.ts";
+export type { CompletionFunction, CompletionParams, CompletionParamsPlain, CompletionParamsStreaming, CompletionResponse, CompletionStream, Model } from "./surfaces/sdk/completion-types.ts";
+export type { ContextOptions, Payer, SessionOptions } from "./surfaces/sdk/context.ts";
+export type { Cost, CostLine } from "./surfaces/sdk/cost.ts";
+export { CustomLogger, type FailureCallback, type InputCallback, type SuccessCallback } from "./surfaces/sdk/custom-logger.ts";
+export { BudgetExceededError, ProviderError, type BudgetRefusal } from "./surfaces/sdk/errors.ts";
+export type { KnownModel } from "./surfaces/sdk/known-models.ts";
+export type { CallDefaults } from "./surfaces/sdk/plane.ts";
+export type { Tollgate } from "./surfaces/sdk/tollgate.ts";
+export type * from "./surfaces/sdk/wire-types.ts";

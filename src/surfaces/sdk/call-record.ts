@@ -1,0 +1,47 @@
+import type { Cost } from "./cost.ts";
+import type { SessionOptions } from "./context.ts";
+
+export type CallType = "completion" | "embedding" | "responses";
+
+/** What callbacks see of a call: frozen, and a copy of what the program holds. */
+export interface CallRecord<Response = unknown> {
+  /** The call's id in the books, the same as `response.cost.callId`. */
+  readonly id: string;
+  readonly type: CallType;
+  /** As the program named it. */
+  readonly model: string;
+  /** `messages` of a completion, `input` of the others. */
+  readonly messages: unknown;
+  /** Dollars; on failure what was lost, `null` if nothing was sent. A number for looking at: `cost.total` is exact. */
+  readonly responseCost: number | null;
+  readonly cost: Cost | null;
+  /** The provider's usage object. */
+  readonly usage: Readonly<Record<string, unknown>> | null;
+  readonly cacheHit: boolean;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly user: string | null;
+  readonly tags: readonly string[];
+  readonly session: SessionOptions | null;
+  readonly stream: boolean;
+  /** Tries so far, 0 before the first. */
+  readonly attempt: number;
+  readonly response: Response | null;
+}
+
+/** Freezes a value that nobody else holds, all the way down. */
+export function freezeDeep<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) freezeDeep(inner);
+  return value;
+}
+
+/** A frozen copy; what cannot be copied (a function, a class of the program's own) becomes what JSON makes of it. */
+export function frozenCopy<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  try {
+    return freezeDeep(structuredClone(value));
+  } catch {
+    return freezeDeep(JSON.parse(JSON.stringify(value)) as T);
+  }
+}

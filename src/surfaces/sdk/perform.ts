@@ -1,0 +1,201 @@
+import { TollgateError } from "../../base/errors.ts";
+import type { ChargeSet } from "../../domain/limits/limit.ts";
+import type { Deployment } from "../../domain/upstream/deployment.ts";
+import type { Settled, UpstreamHeaders } from "../../engine/call.ts";
+import { providerBody, type CallOptions } from "./call-options.ts";
+import type { CallKind } from "./call-kind.ts";
+import { CallLog } from "./call-log.ts";
+import { activeContext, mergePayers, type Payer } from "./context.ts";
+import { costOfAttempts, type Cost } from "./cost.ts";
+import { ProviderError } from "./errors.ts";
+import { MeteredStream } from "./metered-stream.ts";
+import { MOCK_HEADER, MOCK_ORIGIN } from "./mock-answers.ts";
+import type { SdkPlane } from "./plane.ts";
+import { runCall, type PreparedCall, type Ran } from "./run-call.ts";
+
+const TIMEOUT_MS = 600_000;
+const MAX_RETRIES = 2;
+const METADATA_BYTES_MAX = 16_384;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export type Params = Readonly<Record<string, unknown>> & CallOptions & { readonly model?: unknown; readonly stream?: boolean | null | undefined; readonly mockResponse?: unknown };
+
+/** What another surface adds to a call. */
+export interface Extra {
+  /** Further scopes that are charged and limits that apply, such as those of a `BudgetManager`. */
+  readonly charges?: readonly ChargeSet[];
+  /** Told each settlement, also of a call that fails. */
+  readonly onSettled?: (settled: Settled) => void;
+}
+
+/**
+ * One call of any kind: input callbacks, who pays, the route, the engine, the answer with its cost, callbacks.
+ * @throws BudgetExceededError, ProviderError, TollgateError, or the signal's reason
+ */
+export async function perform<Answer extends object, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, given: Params, extra: Extra = {}): Promise<(Answer & { cost: Cost }) | MeteredStream<Event, Answer>> {
+  const id = plane.ids.next(plane.clock.now());
+  const log = new CallLog(plane.callbacks, id, kind.type);
+  const attempts: Settled[] = [];
+  try {
+    const startedMs = plane.clock.monotonic();
+    const payerOf = (params: Params): Payer => mergePayers(mergePayers(plane.defaults, activeContext()?.payer ?? {}), params);
+    const describe = (params: Params): void => log.set({ model: String(params.model), messages: kind.input(params), payer: payerOf(params), stream: params.stream === true }, params.mockResponse !== undefined);
+    let params = given;
+    describe(params);
+    params.signal?.throwIfAborted();
+    for (const callback of [...plane.callbacks.input]) {
+      const patch = await plane.callbacks.patch(callback, log.record([], null, undefined), log.startTime);
+      if (patch === undefined) continue;
+      params = { ...params, ...patch };
+      describe(params);
+    }
+    const call = prepare(plane, kind, params, payerOf(params), { id, startedMs, extra, log, attempts });
+    const mocked = params.mockResponse !== undefined;
+    if (mocked) plane.mocks.add(id, (body) => kind.mock(params.mockResponse, JSON.parse(decoder.decode(body)) as Record<string, unknown>, id, plane.clock.now()));
+    let ran: Ran;
+    try {
+      ran = await runCall(plane, call, attempts);
+    } finally {
+      plane.mocks.remove(id);
+    }
+    const costOf = (): Cost => costOfAttempts(id, attempts, mocked);
+    if (call.request.stream || ran.outcome.kind === "stream") return await streamOf(ran, kind, call, attempts, costOf, log, extra);
+    const answer = Object.assign(answerOf<Answer>(ran.outcome), { cost: costOf() });
+    log.succeeded(attempts, answer);
+    return answer;
+  } catch (error) {
+    log.failed(attempts, error);
+    throw error;
+  }
+}
+
+interface Preparation {
+  readonly id: string;
+  readonly startedMs: number;
+  readonly extra: Extra;
+  readonly log: CallLog;
+  readonly attempts: Settled[];
+}
+
+function prepare<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, params: Params, payer: Payer, { id, startedMs, extra, log, attempts }: Preparation): PreparedCall {
+  const dialect = plane.dialects[kind.type];
+  if (dialect === undefined) throw new TollgateError("unknown_route", `${kind.type} is not available in this version.`);
+  const { defaults } = plane;
+  const mocked = params.mockResponse !== undefined;
+  const route = plane.route({ type: kind.type, model: String(params.model), apiKey: params.apiKey ?? defaults.apiKey, apiBase: params.apiBase ?? defaults.apiBase, mocked });
+  const content = providerBody(params);
+  if (payer.user !== undefined && (params.forwardUser ?? defaults.forwardUser) === true) content[userFieldOf(route)] = payer.user;
+  const body = bytesOf(content);
+  const request = dialect.read(body);
+  const context = activeContext();
+  // Read once, so that wrong amounts are told before anything waits.
+  plane.payers.chargesOf(payer, params.maxBudget, id);
+  return {
+    id, route: kind.route, dialect, request, body,
+    deployment: mocked ? { ...route, origin: MOCK_ORIGIN, headers: [MOCK_HEADER, id] } : withHeaders(route, params.extraHeaders),
+    charges: () => [...plane.payers.chargesOf(payer, params.maxBudget, id), ...(context?.charges ?? []), ...(extra.charges ?? [])],
+    user: payer.user ?? null,
+    tags: payer.tags ?? [],
+    metadata: metadataText(payer.metadata),
+    signal: params.signal,
+    deadlineMs: startedMs + positive(params.timeoutMs ?? defaults.timeoutMs ?? TIMEOUT_MS, "timeoutMs"),
+    maxRetries: mocked ? 0 : positive(params.maxRetries ?? defaults.maxRetries ?? MAX_RETRIES, "maxRetries"),
+    onSettled: extra.onSettled,
+    onSend: (tries) => log.sending(tries, attempts),
+    onAnswer: (_tries, outcome) => {
+      if (outcome.kind === "answer") log.answered(attempts, parsedOr(decoder.decode(outcome.body)));
+      else if (outcome.kind === "failed") log.answered(attempts, { error: { code: outcome.error.code, message: outcome.error.message } });
+    },
+  };
+}
+
+async function streamOf<Answer extends object, Event>(ran: Ran, kind: CallKind<Answer, Event>, call: PreparedCall, attempts: Settled[], costOf: () => Cost, log: CallLog, extra: Extra): Promise<(Answer & { cost: Cost }) | MeteredStream<Event, Answer>> {
+  const { client, outcome } = ran;
+  if (outcome.kind !== "stream") {
+    // Asked for a stream and answered at once: the same events, from the whole answer.
+    const events = kind.eventsOf(answerOf<Answer>(outcome));
+    for (const event of events) client.bytes(encoder.encode(`data: ${JSON.stringify(event)}\n\n`));
+    client.end(undefined);
+  }
+  const stream = new MeteredStream<Event, Answer>(client, kind.fold(), {
+    check: refuseErrorEvent,
+    costOf: (settled) => {
+      if (attempts[attempts.length - 1] !== settled) {
+        attempts.push(settled);
+        extra.onSettled?.(settled);
+      }
+      return costOf();
+    },
+    onEvent: (event) => log.event(event),
+    onOver: ({ answer, error }) => {
+      if (answer === undefined) log.failed(attempts, error);
+      else log.succeeded(attempts, answer);
+    },
+  }, () => (call.signal?.aborted === true ? call.signal.reason : new TollgateError("aborted", "The stream was left before its end; its cost stands.")));
+  // A provider that streams although it was not asked: the caller gets what it asked for.
+  return call.request.stream ? stream : stream.finalResponse();
+}
+
+function answerOf<Answer>(outcome: Exclude<Ran["outcome"], { kind: "stream" }>): Answer {
+  if (outcome.kind === "failed") throw outcome.error;
+  const { status, headers, body } = outcome;
+  const text = decoder.decode(body);
+  const parsed = parsedOr(text);
+  if (status >= 400) throw providerError(status, headers, parsed);
+  if (typeof parsed !== "object" || parsed === null) throw new TollgateError("upstream_failed", "The provider's answer is no JSON object. Check apiBase: is it the provider's API, up to and with /v1?");
+  return parsed as Answer;
+}
+
+function providerError(status: number, headers: UpstreamHeaders, body: unknown): ProviderError {
+  const said = (body as { error?: { message?: unknown } } | undefined)?.error?.message ?? (body as { message?: unknown } | undefined)?.message ?? body;
+  return new ProviderError(status, headers as Record<string, string>, body, `The provider answered ${status}: ${(typeof said === "string" ? said : JSON.stringify(said)).slice(0, 1_000)}`);
+}
+
+function refuseErrorEvent(event: unknown): void {
+  const { error } = event as { error?: { message?: unknown } | null };
+  if (error !== undefined && error !== null) throw new ProviderError(200, {}, event, `The provider ended its stream with an error: ${String(error.message ?? JSON.stringify(error)).slice(0, 1_000)}`);
+}
+
+function userFieldOf(deployment: Deployment): string {
+  return deployment.provider === "openai" || deployment.provider === "azure" ? "safety_identifier" : "user";
+}
+
+function withHeaders(deployment: Deployment, headers: Readonly<Record<string, string>> | undefined): Deployment {
+  return headers === undefined ? deployment : { ...deployment, headers: [...deployment.headers, ...Object.entries(headers).flat()] };
+}
+
+function bytesOf(content: Record<string, unknown>): Uint8Array {
+  try {
+    return encoder.encode(JSON.stringify(content));
+  } catch (cause) {
+    throw new TollgateError("invalid_request", `The parameters cannot be written as JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function metadataText(metadata: Payer["metadata"]): string | null {
+  if (metadata === undefined) return null;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(metadata);
+  } catch {
+    text = undefined;
+  }
+  if (typeof metadata !== "object" || text === undefined || encoder.encode(text).length > METADATA_BYTES_MAX) {
+    throw new TollgateError("invalid_request", `metadata must be an object that JSON can carry, of at most ${METADATA_BYTES_MAX} bytes.`, { param: "metadata" });
+  }
+  return text;
+}
+
+function positive(value: number, param: string): number {
+  if (typeof value !== "number" || Number.isNaN(value) || value < 0) throw new TollgateError("invalid_request", `${param} must be a number from 0 up.`, { param });
+  return Math.min(value, 2_147_483_647);
+}
+
+function parsedOr(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,76 @@
+import type { Clock } from "../../base/clock.ts";
+import type { UlidSource } from "../../base/ids.ts";
+import type { PriceBook } from "../../domain/pricing/price.ts";
+import type { Deployment } from "../../domain/upstream/deployment.ts";
+import type { Dialect } from "../../domain/upstream/dialect.ts";
+import type { Settled } from "../../engine/call.ts";
+import type { Engine, Observer } from "../../engine/engine.ts";
+import type { CallType } from "./call-record.ts";
+import type { Callbacks } from "./callbacks.ts";
+import type { Payer } from "./context.ts";
+import { HeldQueue } from "./held-queue.ts";
+import type { MockAnswers } from "./mock-answers.ts";
+import type { Payers } from "./payers.ts";
+
+/** Where a call goes: a model as the program names it, and what it says beside. */
+export interface RouteQuery {
+  readonly type: CallType;
+  readonly model: string;
+  readonly apiKey?: string | undefined;
+  readonly apiBase?: string | undefined;
+  readonly mocked: boolean;
+}
+
+/** What the calls of one instance share; put together by `app/sdk`. */
+export interface SdkPlane {
+  readonly clock: Clock;
+  readonly ids: UlidSource;
+  readonly engine: Engine;
+  readonly prices: PriceBook;
+  readonly payers: Payers;
+  readonly callbacks: Callbacks;
+  readonly watch: SettlementWatch;
+  readonly held: HeldQueue;
+  readonly mocks: MockAnswers;
+  readonly defaults: CallDefaults;
+  readonly dialects: Readonly<Record<CallType, Dialect | undefined>>;
+  /** @throws TollgateError `unknown_model`, `missing_key`, `config_invalid` */
+  route(query: RouteQuery): Deployment;
+}
+
+export interface CallDefaults extends Payer {
+  readonly apiKey?: string | undefined;
+  readonly apiBase?: string | undefined;
+  /** The whole call: waiting for held money, tries, the stream's end. Milliseconds; 600,000 if absent. */
+  readonly timeoutMs?: number | undefined;
+  /** Further tries after the first; 2 if absent. */
+  readonly maxRetries?: number | undefined;
+  readonly forwardUser?: boolean | undefined;
+}
+
+/** Hears of every settlement and tells whom it concerns: the call itself, and those who wait for its money. */
+export class SettlementWatch implements Observer {
+  readonly held: HeldQueue;
+  private readonly waiting = new Map<string, (settled: Settled) => void>();
+
+  constructor(held: HeldQueue) {
+    this.held = held;
+  }
+
+  /** The settlement of an attempt, also of one that its caller has left. */
+  expect(attemptId: string, then: (settled: Settled) => void): void {
+    this.waiting.set(attemptId, then);
+  }
+
+  refused(): void {}
+
+  upstreamFailed(): void {}
+
+  settled(settled: Settled): void {
+    const { attemptId, scopes } = settled.attempt.facts;
+    const then = this.waiting.get(attemptId);
+    this.waiting.delete(attemptId);
+    then?.(settled);
+    for (const scope of scopes) this.held.wake(scope);
+  }
+}

@@ -1,0 +1,148 @@
+import type { UlidSource } from "../../base/ids.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Usd } from "./amounts.ts";
+import type { CallbackErrorInfo, Callbacks } from "./callbacks.ts";
+import { CHAT } from "./chat-kind.ts";
+import type { CompletionFunction, CompletionParams } from "./completion-types.ts";
+import { activeContext, mergePayers, runInContext, type ContextOptions } from "./context.ts";
+import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } from "./custom-logger.ts";
+import { contextSet, type Payers } from "./payers.ts";
+import { perform, type Params } from "./perform.ts";
+import type { SdkPlane } from "./plane.ts";
+
+/** What an instance needs before its first call; the plane is made by that call. */
+export interface TollgateParts {
+  readonly clock: Clock;
+  readonly ids: UlidSource;
+  readonly payers: Payers;
+  readonly callbacks: Callbacks;
+  /** Opens the books and puts the plane together; called once. */
+  open(): SdkPlane | Promise<SdkPlane>;
+  close(plane: SdkPlane): Promise<void>;
+}
+
+const FLUSH_MS = 10_000;
+
+/**
+ * One instance: its books, budgets, callbacks and defaults. `createTollgate` makes one; the default export is one.
+ * All functions are bound, so they can be taken off the instance.
+ */
+export class Tollgate implements AsyncDisposable {
+  private readonly parts: TollgateParts;
+  private opened: SdkPlane | Promise<SdkPlane> | undefined;
+
+  /** @internal */
+  constructor(parts: TollgateParts) {
+    this.parts = parts;
+  }
+
+  /**
+   * A chat completion from any provider with an OpenAI-compatible endpoint, with its exact cost.
+   *
+   * @param params OpenAI's parameters; `model` is `provider/model`
+   * @returns OpenAI's answer with `cost`, or with `stream: true` a `CompletionStream`
+   * @throws BudgetExceededError before anything is sent
+   * @throws ProviderError for an answer of 4xx or 5xx after the last retry
+   * @throws TollgateError `missing_key`, `unknown_model`, `unpriced`, `cost_not_boundable`, `upstream_timeout`, …
+   * @example
+   * const response = await tollgate.completion({ model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "Hi" }] });
+   * console.log(response.cost.total); // "0.0001575" dollars
+   */
+  readonly completion: CompletionFunction = ((params: CompletionParams) => this.call(async (plane) => perform(plane, CHAT, params as unknown as Params))) as CompletionFunction;
+
+  /**
+   * Runs `fn` so that every call inside is for this user, with these tags, metadata and limits. Contexts may be nested:
+   * labels of the innermost win, limits of all of them hold.
+   *
+   * @example await tollgate.withContext({ user: "user-123", maxBudget: 0.05 }, () => agent.run())
+   */
+  readonly withContext = <T>(options: ContextOptions, fn: () => T): T => {
+    const outer = activeContext();
+    const own = contextSet(options.maxBudget, this.parts.ids, this.parts.clock.now());
+    const session = outer?.payer.session === undefined || options.session === undefined ? [] : [this.parts.payers.sessionSetOf(outer.payer.session)];
+    return runInContext({ payer: mergePayers(outer?.payer, payerOf(options)), charges: [...(outer?.charges ?? []), ...session, ...(own === undefined ? [] : [own])] }, fn);
+  };
+
+  /** Dollars that this process may spend from its start, whenever it is set; `undefined`: no limit. */
+  get maxBudget(): Usd | undefined {
+    return this.parts.payers.maxBudget;
+  }
+
+  set maxBudget(value: Usd | undefined | null) {
+    this.parts.payers.maxBudget = value;
+    if (this.opened !== undefined && !(this.opened instanceof Promise)) this.opened.held.wakeAll();
+  }
+
+  /** Asked before each call; may return a patch of its parameters. Awaited in order, for a second each at most. */
+  get inputCallbacks(): InputCallback[] {
+    return this.parts.callbacks.input;
+  }
+
+  set inputCallbacks(list: InputCallback[]) {
+    this.parts.callbacks.input = list;
+  }
+
+  /** Told of each answered call: `(call, response, startTime, endTime)`. */
+  get successCallbacks(): SuccessCallback[] {
+    return this.parts.callbacks.success;
+  }
+
+  set successCallbacks(list: SuccessCallback[]) {
+    this.parts.callbacks.success = list;
+  }
+
+  /** Told of each call that failed or was refused: `(call, error, startTime, endTime)`. */
+  get failureCallbacks(): FailureCallback[] {
+    return this.parts.callbacks.failure;
+  }
+
+  set failureCallbacks(list: FailureCallback[]) {
+    this.parts.callbacks.failure = list;
+  }
+
+  get callbacks(): CustomLogger[] {
+    return this.parts.callbacks.loggers;
+  }
+
+  set callbacks(list: CustomLogger[]) {
+    this.parts.callbacks.loggers = list;
+  }
+
+  /** Waits for callbacks that are under way, ten seconds at most. */
+  readonly flush = async (): Promise<void> => {
+    await this.parts.callbacks.flush(FLUSH_MS);
+  };
+
+  /** Waits for calls in flight and callbacks, then closes the books. */
+  readonly close = async (): Promise<void> => {
+    const { opened } = this;
+    if (opened !== undefined) {
+      const plane = await opened;
+      await new Promise<void>((resolve) => plane.engine.whenIdle(resolve));
+      await this.flush();
+      await this.parts.close(plane);
+    }
+    this.opened = undefined;
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal What other surfaces of Tollgate run their calls on. */
+  readonly plane = (): SdkPlane | Promise<SdkPlane> => {
+    this.opened ??= this.parts.open();
+    return this.opened;
+  };
+
+  private async call<T>(run: (plane: SdkPlane) => Promise<T>): Promise<T> {
+    const plane = this.plane();
+    return run(plane instanceof Promise ? await plane : plane);
+  }
+}
+
+function payerOf({ user, tags, metadata, session }: ContextOptions): Omit<ContextOptions, "maxBudget"> {
+  return { user, tags, metadata, session };
+}
+
+export type { CallbackErrorInfo };
