@@ -1,6 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { createPriceBook } from "../adapters/prices/price-book.ts";
-import { openaiChat } from "../adapters/providers/openai/dialect.ts";
+import { openaiChat } from "../adapters/providers/openai/chat/dialect.ts";
+import { openaiEmbeddings } from "../adapters/providers/openai/embeddings/dialect.ts";
+import { openaiResponses } from "../adapters/providers/openai/responses/dialect.ts";
 import { createFetchUpstream } from "../adapters/upstream/fetch/fetch-upstream.ts";
 import { SteadyClock } from "../base/clock.ts";
 import { UlidSource } from "../base/ids.ts";
@@ -68,7 +70,7 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
     });
     return {
       clock, ids, engine, prices, payers, callbacks, watch, held, mocks, defaults: options.defaults ?? {},
-      dialects: { completion: openaiChat, embedding: undefined, responses: undefined },
+      dialects: { completion: openaiChat, embedding: openaiEmbeddings, responses: openaiResponses },
       route: (query) => routeOf(query, process.env),
     };
   };

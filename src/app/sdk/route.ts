@@ -1,4 +1,4 @@
-import { authHeaders, capFieldOf, chatRoute, providerEntry, PROVIDER_PREFIXES, splitModel, type ProviderEntry } from "../../adapters/providers/registry.ts";
+import { authHeaders, capFieldOf, routesOf, providerEntry, PROVIDER_PREFIXES, splitModel, type ProviderEntry } from "../../adapters/providers/registry.ts";
 import { TollgateError } from "../../base/errors.ts";
 import type { ChargeSet } from "../../domain/limits/limit.ts";
 import type { Deployment } from "../../domain/upstream/deployment.ts";
@@ -21,14 +21,14 @@ export function routeOf(query: RouteQuery, env: Environment): Deployment {
     throw new TollgateError("missing_key", `No API key for ${entry.name}: set ${entry.keyNames.join(" or ")}, or pass apiKey.`, { param: "apiKey" });
   }
   if (key !== undefined && !KEY.test(key)) throw new TollgateError("invalid_request", `The API key for ${entry.name} has characters that no header can carry (a line break at its end?).`, { param: "apiKey" });
-  const route = chatRoute(entry, base, model, variable(entry.versionNames, env));
+  const route = routesOf(entry, base, model, variable(entry.versionNames, env));
   return {
     id: `${entry.name}/${model}`,
     modelName: query.model,
     provider: entry.name,
     model,
     origin: route.origin,
-    chatPath: route.path,
+    paths: route.paths,
     headers: authHeaders(entry, key),
     capField: capFieldOf(entry, base),
     supportsStreamOptions: entry.supportsStreamOptions,

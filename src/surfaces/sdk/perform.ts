@@ -80,7 +80,6 @@ interface Preparation {
 
 function prepare<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, params: Params, payer: Payer, { id, startedMs, extra, log, attempts }: Preparation): PreparedCall {
   const dialect = plane.dialects[kind.type];
-  if (dialect === undefined) throw new TollgateError("unknown_route", `${kind.type} is not available in this version.`);
   const { defaults } = plane;
   const mocked = params.mockResponse !== undefined;
   const route = plane.route({ type: kind.type, model: String(params.model), apiKey: params.apiKey ?? defaults.apiKey, apiBase: params.apiBase ?? defaults.apiBase, mocked });

@@ -33,7 +33,7 @@ export interface SdkPlane {
   readonly held: HeldQueue;
   readonly mocks: MockAnswers;
   readonly defaults: CallDefaults;
-  readonly dialects: Readonly<Record<CallType, Dialect | undefined>>;
+  readonly dialects: Readonly<Record<CallType, Dialect>>;
   /** @throws TollgateError `unknown_model`, `missing_key`, `config_invalid` */
   route(query: RouteQuery): Deployment;
 }
