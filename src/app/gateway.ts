@@ -15,6 +15,7 @@ import { hashKey, keyIn, sameHash, type DataPlane } from "../surfaces/gateway/da
 import { GatewayObserver } from "../surfaces/gateway/metrics.ts";
 import { createRouter } from "../surfaces/gateway/router.ts";
 import { createHttpServer, type ClientPatience } from "../surfaces/http/http-server.ts";
+import type { SimulatedProviderOptions } from "../surfaces/simulated/simulated-provider.ts";
 import { globalCharges } from "./catalogue.ts";
 import type { Config } from "./config/config.ts";
 import { Closers } from "./gateway/closers.ts";
@@ -38,6 +39,8 @@ export interface GatewayOptions {
   readonly folder: string;
   /** The machine's, unless a test owns time. */
   readonly time?: Clock;
+  /** How the simulated provider behaves, where there is one. */
+  readonly simulation?: SimulatedProviderOptions;
 }
 
 export interface RunningGateway {
@@ -65,7 +68,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
 }
 
-async function compose({ config, env, host, port, folder, time = MACHINE_TIME }: GatewayOptions, closers: Closers): Promise<RunningGateway> {
+async function compose({ config, env, host, port, folder, simulation, time = MACHINE_TIME }: GatewayOptions, closers: Closers): Promise<RunningGateway> {
   const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
   takeDataFolder(folder, closers);
   const master = masterKeyFor({ env, configured: config.masterKey, folder, host });
@@ -75,7 +78,7 @@ async function compose({ config, env, host, port, folder, time = MACHINE_TIME }:
     maxEndUserBudgetNanoUsd: config.maxEndUserBudgetNanoUsd, customersPerMinute: config.customersPerMinute,
   });
   const open = await openBooks({ folder, directory, global: global.limits, log, closers, time });
-  const { catalogue, prices, simulated } = await openCatalogue(config, env, closers);
+  const { catalogue, prices, simulated } = await openCatalogue(config, env, simulation ?? {}, closers);
   const spent = spentIn(open);
   await seed(open, global, catalogue, spent);
   const upstream = createUndiciUpstream({ idleTimeoutMs: config.idleTimeoutMs });

@@ -2,7 +2,7 @@ import { TollgateError } from "../../base/errors.ts";
 import { parseNanoUsd } from "../../base/money.ts";
 import { count, dollars } from "./amounts.ts";
 import { errorOf, send, type GatewayAddress, type GatewayAnswer } from "./gateway-client.ts";
-import { printable } from "./table.ts";
+import { wrapped } from "./table.ts";
 import { styled, wantsJson, writeJson, type Terminal } from "./terminal.ts";
 
 export interface SpendOptions {
@@ -49,7 +49,7 @@ function told(terminal: Terminal, answer: GatewayAnswer, number: number, error: 
     writeJson(terminal, { requests: number, spent_nano_usd: spent.toString(), refused: answer.body });
     return;
   }
-  terminal.out(`request ${String(number).padStart(3)}  ${styled(terminal, "red", `refused: ${answer.status} ${error.code}`)}\n\n${printable(error.message)}\n`);
+  terminal.out(`request ${String(number).padStart(3)}  ${styled(terminal, "red", `refused: ${answer.status} ${error.code}`)}\n\n${wrapped(error.message, terminal.columns).join("\n")}\n`);
 }
 
 async function chooseModel(gateway: GatewayAddress): Promise<string> {

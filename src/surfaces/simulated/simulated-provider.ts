@@ -6,6 +6,7 @@ import { embeddingsOf } from "./embed.ts";
 import { readEmbeddings } from "./read-embeddings.ts";
 import { readResponse } from "./read-response.ts";
 import { plainResponseOf, responseEventsOf } from "./response-wire.ts";
+import { faultOf } from "./faults.ts";
 import { eventsOf, plainOf } from "./wire.ts";
 
 export interface SimulatedProviderOptions {
@@ -17,6 +18,8 @@ export interface SimulatedProviderOptions {
   readonly seed?: number;
   /** How many times faster than life; `Infinity` never waits. */
   readonly speed?: number;
+  /** The share of requests that fail (503, or an answer that breaks off), 0 to 1; none unless said otherwise. */
+  readonly faultShare?: number;
 }
 
 export interface SimulatedProvider {
@@ -36,8 +39,8 @@ const MODELS = ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini", "text-embedd
  * await fetch(`${provider.url}/v1/chat/completions`, { method: "POST", body: '{"model":"any","messages":[{"role":"user","content":"Hi"}]}' });
  */
 export async function startSimulatedProvider(options: SimulatedProviderOptions = {}): Promise<SimulatedProvider> {
-  const { host = "127.0.0.1", port = 0, seed = 1, speed = 1 } = options;
-  const simulation = new Simulation(seed, speed);
+  const { host = "127.0.0.1", port = 0, seed = 1, speed = 1, faultShare = 0 } = options;
+  const simulation = new Simulation(seed, speed, faultShare);
   const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => simulation.serve(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -68,6 +71,7 @@ const EMBEDDING_MS = 15;
 class Simulation {
   private readonly seed: number;
   private readonly speed: number;
+  private readonly faultShare: number;
   /** Beginnings of long prompts that were seen; a provider would have them in its cache. */
   private readonly beginnings = new Set<string>();
 
@@ -77,9 +81,10 @@ class Simulation {
     ["/embeddings", (text, response) => this.embed(text, response)],
   ]);
 
-  constructor(seed: number, speed: number) {
+  constructor(seed: number, speed: number, faultShare: number) {
     this.seed = seed;
     this.speed = speed;
+    this.faultShare = faultShare;
   }
 
   serve(request: http.IncomingMessage, response: http.ServerResponse): void {
@@ -109,8 +114,10 @@ class Simulation {
       return;
     }
     const answer = compose(read.chat, text, this.seed, this.beginnings);
-    if (read.chat.stream) this.stream(api.events(read.chat, answer), answer, response);
-    else this.after(answer.wholeMs, response, () => sendJson(response, 200, api.plain(read.chat, answer)));
+    const fault = faultOf(text, this.seed, this.faultShare);
+    if (fault === "overloaded") this.after(answer.firstMs, response, () => sendError(response, 503, { message: "The model is overloaded; try again later.", param: null }, "server_error"));
+    else if (read.chat.stream) this.stream(api.events(read.chat, answer), answer, response, fault === "broken");
+    else this.after(answer.wholeMs, response, () => (fault === "broken" ? breakOff(response) : sendJson(response, 200, api.plain(read.chat, answer))));
   }
 
   private embed(text: string, response: http.ServerResponse): void {
@@ -119,12 +126,14 @@ class Simulation {
     else this.after(EMBEDDING_MS, response, () => sendJson(response, 200, embeddingsOf(read.embeddings, this.seed)));
   }
 
-  private stream(events: readonly string[], answer: Answer, response: http.ServerResponse): void {
+  private stream(events: readonly string[], answer: Answer, response: http.ServerResponse, breaks: boolean): void {
+    const last = breaks ? Math.ceil(events.length / 2) : events.length;
     let next = 0;
     const step = (): void => {
       if (next === 0) response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
-      if (next === events.length) {
-        response.end();
+      if (next === last) {
+        if (breaks) response.destroy();
+        else response.end();
         return;
       }
       const flushed = response.write(events[next] as string);
@@ -150,6 +159,12 @@ function sendJson(response: http.ServerResponse, status: number, value: unknown)
   response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) }).end(text);
 }
 
-function sendError(response: http.ServerResponse, status: number, complaint: Complaint): void {
-  sendJson(response, status, { error: { message: `[simulated] ${complaint.message}`, type: "invalid_request_error", param: complaint.param, code: null } });
+/** A head that promises a body, and then nothing. */
+function breakOff(response: http.ServerResponse): void {
+  response.writeHead(200, { "content-type": "application/json", "content-length": 1_000 });
+  response.write('{"id":', () => response.destroy());
+}
+
+function sendError(response: http.ServerResponse, status: number, complaint: Complaint, type = "invalid_request_error"): void {
+  sendJson(response, status, { error: { message: `[simulated] ${complaint.message}`, type, param: complaint.param, code: null } });
 }
