@@ -89,7 +89,10 @@ export class Directory {
 
   put<K extends RecordKind>(kind: K, record: RecordKinds[K], version: number): void {
     const before = this.tables[kind].get(record.id);
-    if (before !== undefined) this.names[kind].delete(nameOf(before.record));
+    if (before !== undefined) {
+      this.names[kind].delete(nameOf(before.record));
+      if ("tokenHash" in before.record) this.slots.delete(before.record.tokenHash);
+    }
     this.tables[kind].set(record.id, { record, version });
     this.names[kind].set(nameOf(record), record.id);
     if ("tokenHash" in record) this.slots.set(record.tokenHash, { key: record, identity: undefined, blockedBy: undefined, compiledAt: -1 });
@@ -151,7 +154,7 @@ export class Directory {
     if (made === undefined && maxEndUserBudgetNanoUsd === undefined) return undefined;
     if (made === undefined) this.countNewCustomer(keyId ?? "", now);
     // A name that was not made is written so that it cannot hold the separators of counters and entries.
-    const scope: Scope = made === undefined ? { kind: "customer", id: `~${encodeURIComponent(name.toWellFormed())}`, label: name } : { kind: "customer", id: made.id, label: name };
+    const scope: Scope = made === undefined ? { kind: "customer", id: unmadeId(name), label: name } : { kind: "customer", id: made.id, label: name };
     const ownBudget = made !== undefined && (made.maxBudget !== undefined || made.budgetLimits.length > 0);
     const limits = [
       ...(made === undefined ? [] : this.limitsOf("customer", made)),
@@ -161,6 +164,11 @@ export class Directory {
     if (this.customers.size >= REMEMBERED_CUSTOMERS) this.customers = new Map();
     this.customers.set(name, charges);
     return charges;
+  }
+
+  /** The id under which a customer that nobody made has spent, where every customer has a budget. */
+  unmadeCustomerId(name: string): string | undefined {
+    return this.options.maxEndUserBudgetNanoUsd === undefined ? undefined : unmadeId(name);
   }
 
   /** The limits of one record, those of single models left out. @throws TollgateError `invalid_duration` */
@@ -261,6 +269,11 @@ export class Directory {
     if (kind === "customer") this.customers = new Map();
     else this.version += 1;
   }
+}
+
+/** Ours have no tilde: no name from outside can take one of them. */
+function unmadeId(name: string): string {
+  return `~${encodeURIComponent(name.toWellFormed())}`;
 }
 
 /** A member's name: team and user, each written so that they cannot run together. */

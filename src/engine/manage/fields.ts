@@ -8,7 +8,7 @@ const USED: Readonly<Record<RecordKind, readonly string[]>> = {
   key: [...LIMITS, "key", "key_alias", "duration", "user_id", "team_id", "tags"],
   team: [...LIMITS, "team_id", "team_alias"],
   user: [...LIMITS, "user_id", "user_alias", "auto_create_key"],
-  member: ["team_id", "member", "max_budget_in_team"],
+  member: ["team_id", "user_id", "role", "max_budget_in_team", "budget_duration", "rpm_limit", "tpm_limit"],
   customer: [...LIMITS.filter((field) => field !== "models" && !field.startsWith("model_")), "user_id", "alias"],
 };
 
@@ -49,6 +49,13 @@ export function sortFields(kind: RecordKind, body: Readonly<Record<string, unkno
     if (!isEmpty(value)) warnings.push(`${field} is stored, but has no function yet.`);
   }
   return { stored, warnings };
+}
+
+/** For calls that know no more than their few fields. @throws TollgateError `unknown_field` */
+export function onlyFields(body: Readonly<Record<string, unknown>>, known: readonly string[]): void {
+  for (const field of Object.keys(body)) {
+    if (!known.includes(field)) throw new TollgateError("unknown_field", `${shown(field)} is not a known field. Use ${known.join(" or ")}.`, { param: field.slice(0, 64) });
+  }
 }
 
 /** What clients send for "nothing": it limits nothing. */

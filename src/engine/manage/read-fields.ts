@@ -64,6 +64,12 @@ export function texts(body: Body, field: string): string[] {
   throw invalid(field, "must be a list of texts");
 }
 
+export function requiredTexts(body: Body, field: string): string[] {
+  const values = texts(body, field);
+  if (values.length === 0) throw invalid(field, "must be a list that names one at least");
+  return values;
+}
+
 export function flag(body: Body, field: string): boolean | undefined {
   const value = body[field];
   if (value === undefined || value === null) return undefined;

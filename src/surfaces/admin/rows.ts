@@ -9,6 +9,7 @@ function shared(record: LimitedRecord, view: View<RecordKind>): Record<string, u
     max_budget: money(record.maxBudget),
     soft_budget: money(record.softBudget),
     budget_duration: record.budgetDuration ?? null,
+    budget_reset_at: view.resetsAt === undefined ? null : time(view.resetsAt),
     budget_limits: record.budgetLimits.map((budget) => ({ budget_duration: budget.budgetDuration, max_budget: money(budget.maxBudget) })),
     rpm_limit: record.rpm ?? null,
     tpm_limit: record.tpm ?? null,
@@ -48,7 +49,7 @@ export function teamRow(view: View<"team">, members: readonly View<"member">[]):
 }
 
 export function memberRow(view: View<"member">): Record<string, unknown> {
-  return { team_id: view.record.teamId, user_id: view.record.userId, role: view.record.role, ...shared(view.record, view) };
+  return { team_id: view.record.teamId, user_id: view.record.userId, max_budget_in_team: money(view.record.maxBudget), role: view.record.role, ...shared(view.record, view) };
 }
 
 export function customerRow(view: View<"customer">): Record<string, unknown> {

@@ -128,7 +128,7 @@ function reportRoutes(options: RouterOptions): ReadonlyMap<string, Report> {
 
 function keyIdOf(management: Management, text: string): string | undefined {
   try {
-    return management.keyInfo(text).record.id;
+    return management.keys.info(text).record.id;
   } catch {
     return undefined;
   }
