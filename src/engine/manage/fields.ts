@@ -15,15 +15,18 @@ const USED: Readonly<Record<RecordKind, readonly string[]>> = {
 /** Known, without a function here: kept, returned and told in `tollgate.warnings`. */
 const STORED = new Set([
   "aliases", "config", "guardrails", "policies", "prompts", "send_invite_email", "user_email", "user_role", "teams", "sso_user_id", "model_aliases", "key_type",
-  "auto_rotate", "rotation_interval", "router_settings", "admins", "default_model", "allowed_model_region", "secret_manager_settings", "team_member_key_duration",
+  "auto_rotate", "rotation_interval", "router_settings", "admins", "default_model", "secret_manager_settings", "team_member_key_duration",
 ]);
+
+/** Keys that call models, as all of ours do and do nothing else; other types are access that is not given here. */
+const CALLING_KEY_TYPES: ReadonlySet<unknown> = new Set(["default", "llm_api"]);
 
 /** They limit money or access: to store them would promise what is not kept. */
 const UNSUPPORTED = new Set([
   "spend", "budget_id", "model_max_budget", "permissions", "allowed_cache_controls", "object_permission", "organization_id", "organizations", "project_id", "agent_id",
   "enforced_params", "allowed_routes", "allowed_passthrough_routes", "allowed_vector_store_indexes", "rpm_limit_type", "tpm_limit_type", "access_group_ids",
   "temp_budget_increase", "temp_budget_expiry", "budget_fallbacks", "throttle_on_budget_exceeded", "team_member_budget", "team_member_budget_duration",
-  "team_member_rpm_limit", "team_member_tpm_limit", "team_member_permissions", "members", "members_with_roles", "default_team_member_models", "budget_reset_at",
+  "team_member_rpm_limit", "team_member_tpm_limit", "team_member_permissions", "members", "members_with_roles", "default_team_member_models", "budget_reset_at", "allowed_model_region", "grace_period", "new_master_key",
 ]);
 
 /**
@@ -37,7 +40,7 @@ export function sortFields(kind: RecordKind, body: Readonly<Record<string, unkno
   const used = USED[kind];
   for (const [field, value] of Object.entries(body)) {
     if (used.includes(field)) continue;
-    if (UNSUPPORTED.has(field)) {
+    if (UNSUPPORTED.has(field) || (field === "key_type" && !CALLING_KEY_TYPES.has(value))) {
       if (isEmpty(value)) continue;
       throw new TollgateError("unsupported_field", `${field} limits money or access and has no function yet, so it is not accepted. Leave it out.`, { param: field });
     }
