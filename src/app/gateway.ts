@@ -19,7 +19,7 @@ import type { SimulatedProviderOptions } from "../surfaces/simulated/simulated-p
 import { globalCharges } from "./catalogue.ts";
 import type { Config } from "./config/config.ts";
 import { Closers } from "./gateway/closers.ts";
-import { announce, takeDataFolder } from "./gateway/data-folder.ts";
+import { announce, explainedFileError, takeDataFolder } from "./gateway/data-folder.ts";
 import { DIALECTS } from "./gateway/dialects.ts";
 import { drain } from "./gateway/drain.ts";
 import { listen } from "./gateway/listen.ts";
@@ -64,7 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     return await compose(options, closers);
   } catch (error) {
     await closers.closeAll();
-    throw error;
+    throw explainedFileError(error, options.folder);
   }
 }
 

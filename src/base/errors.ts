@@ -58,6 +58,7 @@ export const ERROR_CODES = {
   config_invalid: "The configuration has problems; all of them are listed.",
   config_unreadable: "The configuration file cannot be read.",
   port_in_use: "The port is taken by another program.",
+  address_unavailable: "The address or port cannot be listened on.",
   data_folder_in_use: "Another process uses this data folder.",
   data_folder_unwritable: "The data folder cannot be written.",
   journal_corrupt: "The journal is damaged in the middle.",

@@ -24,3 +24,10 @@ export function announce(folder: string, url: string, closers: Closers): void {
   writeFileSync(path, `${JSON.stringify({ url, pid: process.pid })}\n`);
   closers.add(() => rmSync(path, { force: true }));
 }
+
+/** An error of the file system inside the data folder, as a user can repair it; every other error as it is. */
+export function explainedFileError(error: unknown, folder: string): unknown {
+  const { syscall, path, message } = error as NodeJS.ErrnoException;
+  if (error instanceof TollgateError || typeof syscall !== "string" || typeof path !== "string" || !path.startsWith(folder)) return error;
+  return new TollgateError("data_folder_unwritable", `${path} cannot be written (${message}). Make room, give this user the right to write there, or name another folder with --data.`, { cause: error });
+}

@@ -63,6 +63,7 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   config_invalid: INTERNAL,
   config_unreadable: INTERNAL,
   port_in_use: INTERNAL,
+  address_unavailable: INTERNAL,
   data_folder_in_use: INTERNAL,
   data_folder_unwritable: INTERNAL,
   journal_corrupt: INTERNAL,
