@@ -9,6 +9,7 @@ import type { LedgerStore } from "../domain/ledger/store.ts";
 import type { ChargeSet } from "../domain/limits/limit.ts";
 import type { Catalogue } from "../domain/upstream/deployment.ts";
 import { Engine } from "../engine/engine.ts";
+import { Holds } from "../engine/holds.ts";
 import { Directory } from "../engine/manage/directory.ts";
 import { Management } from "../engine/manage/management.ts";
 import { hashKey, keyIn, sameHash, type DataPlane } from "../surfaces/gateway/data-plane.ts";
@@ -88,6 +89,7 @@ async function compose({ config, env, host, port, folder, simulation, time = MAC
     clock: open.clock, books: open.books, upstream, prices, observer,
     settings: { onDisconnect: config.onDisconnect, drainMs: config.drainMs, requestTimeoutMs: config.requestTimeoutMs, unpriced: config.unpriced },
   });
+  const holds = new Holds(engine);
   const ids = new UlidSource((size) => randomBytes(size));
   let stopping = false;
   const plane: DataPlane = {
@@ -106,16 +108,20 @@ async function compose({ config, env, host, port, folder, simulation, time = MAC
     seed: (limits) => open.books.seed(limits, spent),
   });
   const handler = createRouter({
-    plane, flush: open.flush, management, store: open.store, books: open.books, observer, global, metricsAuth: config.metricsAuth,
+    plane, flush: open.flush, management, holds, store: open.store, books: open.books, observer, global, metricsAuth: config.metricsAuth,
     ready: () => open.healthy() && !stopping, warnings: config.warnings,
   });
   const { server, url } = await listen(createHttpServer(handler, patienceOf(config)), host, port);
   every(FLUSH_MS, open.flush, closers);
-  every(TICK_MS, () => engine.tick(), closers);
+  every(TICK_MS, () => {
+    engine.tick();
+    holds.tick();
+  }, closers);
   announce(folder, url, closers);
   const close = async (): Promise<void> => {
     stopping = true;
     await drain(server, engine, config.shutdownMs);
+    holds.closeAll();
     await closers.closeAll();
   };
   return { url, masterKeyPath: master.path, simulated, modelNames: catalogue.modelNames(), recovered: open.recovered, log, close };

@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { TollgateError } from "../base/errors.ts";
 import type { AttemptFacts } from "../domain/ledger/entry.ts";
-import type { Books, Refusal } from "../domain/limits/books.ts";
+import type { Books, OpenAttempt, Refusal } from "../domain/limits/books.ts";
 import type { ChargeSet } from "../domain/limits/limit.ts";
-import type { PriceBook } from "../domain/pricing/price.ts";
+import type { Price, PriceBook } from "../domain/pricing/price.ts";
 import { scopeText } from "../domain/scopes/scope.ts";
 import { priceOf, type Deployment } from "../domain/upstream/deployment.ts";
 import type { Upstream, UpstreamFailure } from "../domain/upstream/upstream.ts";
@@ -37,6 +37,12 @@ export interface EngineOptions {
   readonly observer: Observer;
 }
 
+/** What became of a request at the gate. */
+export type Admission =
+  | { readonly kind: "open"; readonly attempt: OpenAttempt; readonly deployment: Deployment; readonly price: Price | undefined }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "failed"; readonly error: TollgateError };
+
 interface CallState {
   attempt: Attempt | undefined;
   gone: LeavePolicy | undefined;
@@ -69,7 +75,7 @@ export class Engine {
    */
   start(call: Call, client: Client): CallHandle {
     const state: CallState = { attempt: undefined, gone: undefined, expired: false };
-    this.tryDeployment(call, client, 0, state);
+    this.admit(call, (admission) => this.sendAdmitted(call, client, admission, state));
     return {
       pause: () => state.attempt?.pause(),
       resume: () => state.attempt?.resume(),
@@ -115,41 +121,53 @@ export class Engine {
     }
   }
 
-  private tryDeployment(call: Call, client: Client, index: number, state: CallState): void {
+  /**
+   * Estimates and admits; what is admitted is held until somebody settles it. A deployment whose own limit refuses
+   * gives way to the next (GATE 7.3).
+   * @throws TollgateError `unpriced`, `cost_not_boundable` before anything is held
+   */
+  admit(call: Call, then: (admission: Admission) => void, index = 0): void {
     const deployment = call.deployments[index] as Deployment;
     const charges = [...call.charges, deployment.charges];
     const price = priceOf(deployment, this.prices, call.at);
     this.check(call, deployment, charges, isPriced(call.request, price));
     const ask = askOf(call.request, deployment, this.prices, price);
     this.books.open(ask, factsOf(call, deployment, charges, index), charges, (opening) => {
-      if (opening.kind === "failed") {
-        client.failed(opening.error, undefined);
-      } else if (opening.kind === "refused") {
-        const movesOn = opening.refusal.limit.scope.kind === "deployment" && index + 1 < call.deployments.length;
-        if (movesOn) {
-          this.tryNext(call, client, index + 1, state);
+      if (opening.kind === "open") {
+        then({ kind: "open", attempt: opening.attempt, deployment, price });
+        return;
+      }
+      if (opening.kind === "refused") {
+        if (opening.refusal.limit.scope.kind === "deployment" && index + 1 < call.deployments.length) {
+          this.admitNext(call, then, index + 1);
           return;
         }
         this.observer.refused(call, opening.refusal);
-        client.refused(opening.refusal);
-      } else {
-        const attempt = new Attempt(this, call, client, deployment, opening.attempt, price);
-        state.attempt = attempt;
-        this.attempts.add(attempt);
-        client.admitted?.(opening.attempt);
-        attempt.begin();
-        if (state.gone !== undefined) attempt.leave(state.gone);
-        else if (state.expired) attempt.expire("timeout");
       }
+      then(opening);
     });
   }
 
-  private tryNext(call: Call, client: Client, index: number, state: CallState): void {
+  private admitNext(call: Call, then: (admission: Admission) => void, index: number): void {
     try {
-      this.tryDeployment(call, client, index, state);
+      this.admit(call, then, index);
     } catch (error) {
       if (!(error instanceof TollgateError)) throw error;
-      client.failed(error, undefined);
+      then({ kind: "failed", error });
+    }
+  }
+
+  private sendAdmitted(call: Call, client: Client, admission: Admission, state: CallState): void {
+    if (admission.kind === "failed") client.failed(admission.error, undefined);
+    else if (admission.kind === "refused") client.refused(admission.refusal);
+    else {
+      const attempt = new Attempt(this, call, client, admission.deployment, admission.attempt, admission.price);
+      state.attempt = attempt;
+      this.attempts.add(attempt);
+      client.admitted?.(admission.attempt);
+      attempt.begin();
+      if (state.gone !== undefined) attempt.leave(state.gone);
+      else if (state.expired) attempt.expire("timeout");
     }
   }
 

@@ -57,7 +57,7 @@ export function sortFields(kind: RecordKind, body: Readonly<Record<string, unkno
 /** For calls that know no more than their few fields. @throws TollgateError `unknown_field` */
 export function onlyFields(body: Readonly<Record<string, unknown>>, known: readonly string[]): void {
   for (const field of Object.keys(body)) {
-    if (!known.includes(field)) throw new TollgateError("unknown_field", `${shown(field)} is not a known field. Use ${known.join(" or ")}.`, { param: field.slice(0, 64) });
+    if (!known.includes(field)) throw new TollgateError("unknown_field", `${shown(field)} is not a known field. ${known.length === 0 ? "Send an empty object." : `Use ${known.join(" or ")}.`}`, { param: field.slice(0, 64) });
   }
 }
 

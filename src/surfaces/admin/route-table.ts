@@ -29,6 +29,14 @@ export class RouteTable {
     });
   }
 
+  /** A change that any key may ask for; `work` decides about what. */
+  postAsAnyone(path: string, work: (body: Record<string, unknown>, context: Context, identity: Identity) => Promise<Answer>): void {
+    this.options.app.post(path, async (context) => {
+      const identity = this.identity(context);
+      return reply(context, await work(await this.body(context), context, identity));
+    });
+  }
+
   /** A look. For the master key only. */
   get(path: string, work: (context: Context) => Answer): void {
     this.getAsAnyone(path, (context, identity) => {
@@ -51,7 +59,8 @@ export class RouteTable {
     const declared = Number(context.req.header("content-length") ?? 0);
     const source = declared > bodyLimitBytes ? undefined : await context.req.arrayBuffer();
     if (source === undefined || source.byteLength > bodyLimitBytes) throw new TollgateError("body_too_large", `The body is larger than ${bodyLimitBytes} bytes. Send less.`);
-    return readExactJson(new TextDecoder().decode(source));
+    // A call that says everything in its path may come without a body.
+    return source.byteLength === 0 ? {} : readExactJson(new TextDecoder().decode(source));
   }
 }
 

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { TollgateError } from "../../base/errors.ts";
 import type { Identity } from "../../engine/manage/directory.ts";
 import type { Management } from "../../engine/manage/management.ts";
+import { RefusedError } from "../gateway/refusal.ts";
 import { errorBody, statusOf } from "../http/status.ts";
 import { customerRoutes } from "./customer-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
@@ -15,6 +16,8 @@ export interface AdminDeps {
   identify(headers: Headers): Identity;
   readonly bodyLimitBytes: number;
   readonly budgetExceededStatus: number;
+  /** Further routes that answer here. */
+  readonly more?: (routes: RouteTable) => void;
   /** A defect: the client hears nothing of it. */
   onDefect(error: unknown): void;
 }
@@ -27,11 +30,19 @@ export function createAdmin(deps: AdminDeps): Hono {
   userRoutes(routes, deps.management);
   teamRoutes(routes, deps.management);
   customerRoutes(routes, deps.management);
+  deps.more?.(routes);
   app.onError((error, context) => {
     const known = error instanceof TollgateError ? error : new TollgateError("internal", "A defect of Tollgate.");
     if (known.code === "internal") deps.onDefect(error);
     const status = statusOf(known.code, deps.budgetExceededStatus);
+    for (const [name, value] of headersOf(known)) context.header(name, value);
     return context.body(JSON.stringify(errorBody(known, status)), status as 400, { "content-type": "application/json" });
   });
   return app;
+}
+
+/** The headers of a refusal, from its flat list. */
+function* headersOf(error: TollgateError): Generator<readonly [string, string]> {
+  if (!(error instanceof RefusedError)) return;
+  for (let at = 0; at + 1 < error.headers.length; at += 2) yield [error.headers[at] as string, error.headers[at + 1] as string];
 }

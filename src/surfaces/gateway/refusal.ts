@@ -54,6 +54,17 @@ export function refusalError(refusal: Refusal): TollgateError {
     : new TollgateError(outcome, `${text} This request alone needs ${refusal.needed}; lower max_tokens or shorten the input.`, { details });
 }
 
+/** A refusal that is thrown, with the headers that say when to come back. */
+export class RefusedError extends TollgateError {
+  /** Flat list. */
+  readonly headers: readonly string[];
+
+  constructor(error: TollgateError, headers: readonly string[]) {
+    super(error.code, error.message, { ...(error.details === undefined ? {} : { details: error.details }), ...(error.param === undefined ? {} : { param: error.param }) });
+    this.headers = headers;
+  }
+}
+
 /** Whole seconds after which the request fits, if nothing else comes; one for slots and held money. */
 export function retrySeconds(refusal: Refusal): number {
   return refusal.retryAfterMs === undefined ? 1 : Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000));

@@ -7,9 +7,11 @@ import type { LedgerStore } from "../../domain/ledger/store.ts";
 import type { ChargeSet } from "../../domain/limits/limit.ts";
 import { GLOBAL_SCOPE, type Scope } from "../../domain/scopes/scope.ts";
 import { LIFETIME, type WindowSpec } from "../../domain/windows/window.ts";
+import type { Holds } from "../../engine/holds.ts";
 import type { Management } from "../../engine/manage/management.ts";
 import { createAdmin } from "../admin/routes.ts";
 import { errorBody, statusOf } from "../http/status.ts";
+import { holdRoutes } from "./hold-routes.ts";
 import { keyIn, type DataPlane } from "./data-plane.ts";
 import type { GatewayObserver } from "./metrics.ts";
 import { modelCall } from "./model-call.ts";
@@ -19,6 +21,7 @@ import { spendOf, spendQuery } from "./spend.ts";
 export interface RouterOptions {
   readonly plane: DataPlane;
   readonly management: Management;
+  readonly holds: Holds;
   readonly store: LedgerStore;
   readonly books: { allBalances(): Balance[]; standing(scope: Scope, spec: WindowSpec): { spent: bigint } };
   readonly observer: GatewayObserver;
@@ -39,6 +42,7 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
     identify: (headers) => plane.identifyKey(keyIn((name) => headers.get(name) ?? undefined), plane.clock.now()),
     bodyLimitBytes: plane.bodyLimitBytes,
     budgetExceededStatus: plane.budgetExceededStatus,
+    more: (routes) => holdRoutes(routes, plane, options.holds),
     onDefect: (error) => plane.onDefect(error, plane.ids.next(plane.clock.now())),
   });
   admin.notFound((context) => {

@@ -12,7 +12,7 @@ export function exactJson(value: unknown): string {
   return JSON.stringify(value ?? null);
 }
 
-const MONEY = ["max_budget", "soft_budget", "spend", "max_budget_in_team"];
+const MONEY = ["max_budget", "soft_budget", "spend", "max_budget_in_team", "cost", "reset_to"];
 
 /**
  * Reads a body; amounts of money keep the digits they were sent with, as text.
