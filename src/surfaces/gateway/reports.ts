@@ -9,10 +9,13 @@ function exact(nano: string): string {
   return formatNanoUsd(BigInt(nano));
 }
 
+/** LiteLLM's names for our routes. */
+const CALL_TYPES: ReadonlyMap<string, string> = new Map([["chat_completions", "acompletion"], ["embeddings", "aembedding"], ["responses", "aresponses"]]);
+
 /** One row of `/spend/logs` under LiteLLM's names. `request_id` is the provider's response id where there is one. */
 export function spendLogRow(entry: Entry): string {
   const row = JSON.stringify({
-    request_id: entry.responseId ?? entry.requestId, call_type: "acompletion", api_key: entry.keyId, user: entry.userId, team_id: entry.teamId,
+    request_id: entry.responseId ?? entry.requestId, call_type: CALL_TYPES.get(entry.route.replace(/^hold:/, "")) ?? entry.route, api_key: entry.keyId, user: entry.userId, team_id: entry.teamId,
     end_user: entry.customer, model: entry.upstreamModel, model_group: entry.model, model_id: entry.deployment, custom_llm_provider: entry.provider,
     total_tokens: entry.inputTokens + entry.outputTokens, prompt_tokens: entry.inputTokens, completion_tokens: entry.outputTokens,
     startTime: new Date(entry.at).toISOString(), endTime: new Date(entry.at + entry.durationMs).toISOString(),

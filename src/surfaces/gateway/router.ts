@@ -50,6 +50,7 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
     return context.body(JSON.stringify(errorBody(error, 404)), 404, { "content-type": "application/json" });
   });
   const manage = getRequestListener(admin.fetch);
+  reports.set("/routes", async () => JSON.stringify({ routes: listRoutes(plane, reports.keys(), admin.routes) }));
   return (request, response) => {
     const url = request.url ?? "/";
     const mark = url.indexOf("?");
@@ -69,7 +70,7 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
 
 type Report = (query: URLSearchParams) => Promise<string>;
 
-const OPEN_TO_ALL = new Set(["/health/liveliness", "/health/liveness", "/health/readiness"]);
+const OPEN_TO_ALL = new Set(["/health/liveliness", "/health/liveness", "/health/readiness", "/routes"]);
 const OPEN_TO_KEYS = new Set(["/v1/models", "/models"]);
 
 async function serve(options: RouterOptions, report: Report, request: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams): Promise<void> {
@@ -102,7 +103,17 @@ function detailRoute(options: RouterOptions, path: string): Report | undefined {
   return requestId === undefined ? undefined : () => requestDetails(options.store, requestId, options.observer.refusals.get(requestId));
 }
 
-function reportRoutes(options: RouterOptions): ReadonlyMap<string, Report> {
+/** Every route once, with its methods; a name in braces stands for one part of a path. */
+function listRoutes(plane: DataPlane, reports: Iterable<string>, managed: readonly { readonly method: string; readonly path: string }[]): { path: string; methods: string[] }[] {
+  const methods = new Map<string, Set<string>>();
+  const add = (method: string, path: string): void => void methods.set(path, (methods.get(path) ?? new Set()).add(method));
+  for (const path of plane.dialects.keys()) add("POST", path);
+  for (const path of [...reports, "/v1/tollgate/requests/{id}"]) add("GET", path);
+  for (const { method, path } of managed) add(method, path.replaceAll(/:(\w+)/g, "{$1}"));
+  return [...methods].map(([path, set]) => ({ path, methods: [...set].sort() })).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function reportRoutes(options: RouterOptions): Map<string, Report> {
   const { plane, store, books, global, observer } = options;
   const models: Report = async () => JSON.stringify({ object: "list", data: plane.catalogue.modelNames().map((id) => ({ id, object: "model", created: 0, owned_by: "tollgate" })) });
   const alive: Report = async () => JSON.stringify({ status: "alive" });
