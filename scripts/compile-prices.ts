@@ -1,5 +1,6 @@
 /**
- * Compiles the price list of `@pydantic/genai-prices` (a development dependency) to `src/adapters/prices/book.json`.
+ * Compiles the price list of `@pydantic/genai-prices` (a development dependency) to
+ * `src/adapters/prices/book.ts`, and the model names of the SDK's types to `src/surfaces/sdk/known-models.ts`.
  * Run it after raising that dependency: `node scripts/compile-prices.ts`, then read the diff: one model is one line.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -8,10 +9,13 @@ import { waitForUpdate, type ConditionalPrice, type MatchLogic, type ModelInfo, 
 import { parseDecimal } from "../src/base/money.ts";
 import type { Dimension } from "../src/domain/usage/usage.ts";
 import type { ModelRow, RateCell, ScheduledPrice } from "../src/adapters/prices/model-row.ts";
-import { BOOK_PROVIDERS } from "../src/adapters/prices/provider-names.ts";
+import type { CompiledBook } from "../src/adapters/prices/price-book.ts";
+import { BOOK_PROVIDERS, bookProvider } from "../src/adapters/prices/provider-names.ts";
+import { PROVIDERS } from "../src/adapters/providers/registry.ts";
 
 const PACKAGE = "@pydantic/genai-prices";
-const OUTPUT = fileURLToPath(new URL("../src/adapters/prices/book.json", import.meta.url));
+const OUTPUT = fileURLToPath(new URL("../src/adapters/prices/book.ts", import.meta.url));
+const NAMES = fileURLToPath(new URL("../src/surfaces/sdk/known-models.ts", import.meta.url));
 
 /** Price keys of the source, and pico-dollars: `usd x 10^12 / units`. Keys that no usage dimension measures are left out. */
 const KEYS: readonly (readonly [key: string, dimension: Dimension, units: number])[] = [
@@ -176,7 +180,7 @@ function row(model: ModelInfo, provider: Provider): ModelRow | undefined {
   return { id: model.id, ids: known, ...(model.context_window === undefined ? {} : { window: model.context_window }), prices };
 }
 
-/** The text of `book.json` for these providers: the same input gives the same bytes. */
+/** The book's JSON text for these providers: the same input gives the same bytes. */
 export function compileBook(providers: readonly Provider[], version: string): string {
   const blocks = BOOK_PROVIDERS.map((id) => {
     const provider = providers.find((candidate) => candidate.id === id);
@@ -196,8 +200,33 @@ export async function compileInstalledBook(): Promise<string> {
   return compileBook(providers, manifest.version);
 }
 
+/** A module that holds the text: imported statically, so that a bundle carries it, and parsed on first use. */
+export function bookModule(text: string): string {
+  if (/[`\\]|\$\{/.test(text)) throw new Error("The book's text cannot stand in a template literal as it is.");
+  return `/** The compiled book as JSON text, parsed on first use. Made by \`scripts/compile-prices.ts\`; never edited by hand. */\nexport const BOOK_TEXT = \`${text}\`;\n`;
+}
+
+/** Providers whose models a program can call, by the prefix it writes. A reseller's hundreds of names would only hide the others. */
+function namedProviders(): readonly (readonly [prefix: string, book: string])[] {
+  return PROVIDERS.flatMap(({ name }) => {
+    const book = bookProvider(name);
+    return book === undefined || name === "openrouter" ? [] : [[name, book] as const];
+  });
+}
+
+/** The module of `KnownModel`: one provider a line. */
+export function namesModule(text: string): string {
+  const { providers } = JSON.parse(text) as CompiledBook;
+  const lines = namedProviders().map(([prefix, book]) => {
+    const ids = new Set((providers[book]?.models ?? []).flatMap((model) => model.ids).filter((id) => /^[\w.:/@-]+$/.test(id)));
+    return `  | ${[...ids].sort().map((id) => JSON.stringify(`${prefix}/${id}`)).join(" | ")}`;
+  });
+  return `/** Model names of the price book, for completion in editors; any other text is a model, too. Made by \`scripts/compile-prices.ts\`. */\nexport type KnownModel =\n${lines.join("\n")};\n`;
+}
+
 if (import.meta.main) {
   const text = await compileInstalledBook();
-  writeFileSync(OUTPUT, text);
-  process.stdout.write(`Wrote ${OUTPUT}: ${text.length} bytes.\n`);
+  writeFileSync(OUTPUT, bookModule(text));
+  writeFileSync(NAMES, namesModule(text));
+  process.stdout.write(`Wrote ${OUTPUT}: ${text.length} bytes, and ${NAMES}.\n`);
 }

@@ -1,11 +1,11 @@
-export { completion, createTollgate, tollgate as default, withContext, type TollgateOptions } from "./app/sdk.ts";
+export { completion, createTollgate, tollgate as default, embedding, responses, withContext, type TollgateOptions } from "./app/sdk.ts";
 export { TollgateError, type ErrorCode } from "./base/errors.ts";
 export type { Usd } from "./surfaces/sdk/amounts.ts";
 export type { CallRecord, CallType } from "./surfaces/sdk/call-record.ts";
 export type { CallOptions } from "./surfaces/sdk/call-options.ts";
 export type { CallbackErrorInfo } from "./surfaces/sdk/callbacks.ts";
 export type { BudgetOptions } from "./surfaces/sdk/charges.ts";
-export type { CompletionFunction, CompletionParams, CompletionParamsPlain, CompletionParamsStreaming, CompletionResponse, CompletionStream, Model } from "./surfaces/sdk/completion-types.ts";
+export type { CompletionFunction, CompletionParams, CompletionParamsPlain, CompletionParamsStreaming, CompletionResponse, CompletionStream, EmbeddingFunction, EmbeddingParams, EmbeddingResponse, Model, ResponsesFunction, ResponsesParams, ResponsesResponse, ResponsesStream } from "./surfaces/sdk/completion-types.ts";
 export type { ContextOptions, Payer, SessionOptions } from "./surfaces/sdk/context.ts";
 export type { Cost, CostLine } from "./surfaces/sdk/cost.ts";
 export { CustomLogger, type FailureCallback, type InputCallback, type SuccessCallback } from "./surfaces/sdk/custom-logger.ts";
@@ -14,3 +14,4 @@ export type { KnownModel } from "./surfaces/sdk/known-models.ts";
 export type { CallDefaults } from "./surfaces/sdk/plane.ts";
 export type { Tollgate } from "./surfaces/sdk/tollgate.ts";
 export type * from "./surfaces/sdk/wire-types.ts";
+export type * from "./surfaces/sdk/responses-wire-types.ts";

@@ -93,4 +93,6 @@ export const tollgate: Tollgate = new Proxy(Object.create(Tollgate.prototype) as
 });
 
 export const completion: Tollgate["completion"] = ((params: never) => defaultTollgate().completion(params)) as Tollgate["completion"];
+export const embedding: Tollgate["embedding"] = (params) => defaultTollgate().embedding(params);
+export const responses: Tollgate["responses"] = ((params: never) => defaultTollgate().responses(params)) as Tollgate["responses"];
 export const withContext: Tollgate["withContext"] = (options, fn) => defaultTollgate().withContext(options, fn);

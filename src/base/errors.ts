@@ -77,6 +77,15 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 /** What an error says beside its sentence; only JSON-safe values, never secrets. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
+/** Programs may hold several copies of this module, so `instanceof` is not enough: every copy knows this mark. */
+export const ERROR_KIND: unique symbol = Symbol.for("tollgate.error@1");
+
+/** The kind of a Tollgate error, of whatever copy of this module; `undefined` for anything else. */
+export function errorKind(value: unknown): string | undefined {
+  const kind = typeof value === "object" && value !== null ? (value as { [ERROR_KIND]?: unknown })[ERROR_KIND] : undefined;
+  return typeof kind === "string" ? kind : undefined;
+}
+
 /**
  * An error with a stable code and a sentence that says how to repair it.
  * @example throw new TollgateError("invalid_duration", 'budget_duration "0d" must be positive, such as "30d".', { param: "budget_duration" })
@@ -93,5 +102,14 @@ export class TollgateError extends Error {
     this.code = code;
     this.param = options.param;
     this.details = options.details;
+  }
+
+  get [ERROR_KIND](): string {
+    return "TollgateError";
+  }
+
+  /** True for errors of every copy of Tollgate in the program. */
+  static isInstance(value: unknown): value is TollgateError {
+    return errorKind(value) !== undefined;
   }
 }

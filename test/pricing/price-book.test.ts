@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { calcPrice, waitForUpdate } from "@pydantic/genai-prices";
 import { describe, expect, test } from "vitest";
-import { compileInstalledBook } from "../../scripts/compile-prices.ts";
+import { bookModule, compileInstalledBook, namesModule } from "../../scripts/compile-prices.ts";
+import { BOOK_TEXT as bookText } from "../../src/adapters/prices/book.ts";
 import { readLitellmMap } from "../../src/adapters/prices/litellm-map.ts";
 import type { ModelRow } from "../../src/adapters/prices/model-row.ts";
 import { createPriceBook, type CompiledBook } from "../../src/adapters/prices/price-book.ts";
 import { BOOK_PROVIDERS } from "../../src/adapters/prices/provider-names.ts";
+import { SUPPLEMENT_TEXT } from "../../src/adapters/prices/supplement-rows.ts";
 import type { Supplement } from "../../src/adapters/prices/supplement.ts";
 import { formatNanoUsd, parseDecimal } from "../../src/base/money.ts";
 import { costOf } from "../../src/domain/pricing/cost.ts";
@@ -14,9 +16,8 @@ import type { Dimension, UsageLine } from "../../src/domain/usage/usage.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const book = createPriceBook();
-const bookText = readFileSync(new URL("../../src/adapters/prices/book.json", import.meta.url), "utf8");
 const compiled = JSON.parse(bookText) as CompiledBook;
-const supplement = JSON.parse(readFileSync(new URL("../../src/adapters/prices/supplement.json", import.meta.url), "utf8")) as Supplement;
+const supplement = JSON.parse(SUPPLEMENT_TEXT) as Supplement;
 
 function found(provider: string, model: string, at = NOW): Price {
   const price = book.find(provider, model, at);
@@ -32,6 +33,11 @@ function perMillion(rates: Price["rates"]): Record<string, number> {
 describe("the compiled book", () => {
   test("is what the script makes of the installed price list, byte by byte", async () => {
     expect(await compileInstalledBook()).toBe(bookText);
+  });
+
+  test("stands in its module as JSON text, and the SDK's model names are those of the book", () => {
+    expect(readFileSync(new URL("../../src/adapters/prices/book.ts", import.meta.url), "utf8")).toBe(bookModule(bookText));
+    expect(readFileSync(new URL("../../src/surfaces/sdk/known-models.ts", import.meta.url), "utf8")).toBe(namesModule(bookText));
   });
 
   test("holds whole pico-dollars, one model a line, under 1.5 MB", () => {

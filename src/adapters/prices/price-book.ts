@@ -1,13 +1,14 @@
-import { readFileSync } from "node:fs";
 import type { ModelInfo, Price, PriceBook } from "../../domain/pricing/price.ts";
+import { BOOK_TEXT } from "./book.ts";
 import type { LitellmMap } from "./litellm-map.ts";
 import { listedIds, toRates, toTiers, type ModelRow } from "./model-row.ts";
 import { bookProvider, litellmProviders } from "./provider-names.ts";
 import { RowIndex } from "./row-index.ts";
 import { inForce } from "./schedule.ts";
+import { SUPPLEMENT_TEXT } from "./supplement-rows.ts";
 import { supplementRows, type Supplement } from "./supplement.ts";
 
-/** `book.json`, as `scripts/compile-prices.ts` writes it. */
+/** The text in `book.ts`, as `scripts/compile-prices.ts` writes it. */
 export interface CompiledBook {
   /** Name and version of the list it was compiled from. */
   readonly source: string;
@@ -137,7 +138,7 @@ class LayeredPriceBook implements PriceBook {
   }
 
   private open(): Lists {
-    this.lists ??= new Lists(this.options.supplement ?? readJson<Supplement>("supplement.json"), this.options.compiled ?? readJson<CompiledBook>("book.json"));
+    this.lists ??= new Lists(this.options.supplement ?? (JSON.parse(SUPPLEMENT_TEXT) as Supplement), this.options.compiled ?? (JSON.parse(BOOK_TEXT) as CompiledBook));
     return this.lists;
   }
 }
@@ -212,8 +213,4 @@ function nested<T>(outer: Map<string, Map<string, T>>, key: string): Map<string,
     outer.set(key, inner);
   }
   return inner;
-}
-
-function readJson<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`./${name}`, import.meta.url), "utf8")) as T;
 }

@@ -12,7 +12,7 @@ interface Sourced {
   readonly checkedAt: string;
 }
 
-/** `supplement.json`: our own dated rows. Providers are named as in the compiled book. */
+/** `supplement-rows.ts`: our own dated rows. Providers are named as in the compiled book. */
 export interface Supplement {
   readonly version: string;
   /** Whole price schedules; they replace what the compiled book says of these ids. */

@@ -9,6 +9,8 @@ export interface CallKind<Answer, Event> {
   readonly route: string;
   /** What callbacks see as `messages`. */
   readonly input: (params: Readonly<Record<string, unknown>>) => unknown;
+  /** What a client adds to an answer. */
+  readonly finish?: (answer: Answer) => Answer;
   readonly fold: () => Fold<Event, Answer>;
   /** A plain answer as the events of a stream. */
   readonly eventsOf: (answer: Answer) => readonly Event[];

@@ -1,19 +1,8 @@
-import { TollgateError, type ErrorCode } from "../../base/errors.ts";
+import { ERROR_KIND, errorKind, TollgateError, type ErrorCode } from "../../base/errors.ts";
 import { formatNanoUsd } from "../../base/money.ts";
 import type { Refusal } from "../../domain/limits/books.ts";
 import { refusalError } from "../gateway/refusal.ts";
 import { usdNumber } from "./amounts.ts";
-
-/** Bundlers duplicate modules, so `instanceof` is not enough: errors carry a mark that every copy knows. */
-const MARK = Symbol.for("tollgate.error@1");
-
-function mark(error: object, kind: string): void {
-  Object.defineProperty(error, MARK, { value: kind });
-}
-
-function kindOf(value: unknown): unknown {
-  return typeof value === "object" && value !== null ? (value as Record<symbol, unknown>)[MARK] : undefined;
-}
 
 /** The refusals that are about money. */
 export type BudgetCode = Extract<ErrorCode, "budget_exceeded" | "budget_held">;
@@ -59,12 +48,24 @@ export class BudgetExceededError extends TollgateError implements BudgetRefusal 
     this.scope = refusal.scope;
     this.window = refusal.window;
     this.resetsAt = refusal.resetsAt;
-    mark(this, "BudgetExceededError");
   }
 
-  /** True for errors of every copy of Tollgate in the program. */
-  static isInstance(value: unknown): value is BudgetExceededError {
-    return kindOf(value) === "BudgetExceededError";
+  override get [ERROR_KIND](): string {
+    return "BudgetExceededError";
+  }
+
+  /** True for refusals of every copy of Tollgate in the program. */
+  static override isInstance(value: unknown): value is BudgetExceededError {
+    return errorKind(value) === "BudgetExceededError";
+  }
+
+  /**
+   * The refusal behind whatever was caught: this error itself, one among its causes, a client's API error whose body is
+   * a refusal of Tollgate (OpenAI, Anthropic, AI SDK), or a gateway's answer.
+   * @returns `undefined` if no budget refused
+   */
+  static from(value: unknown): BudgetExceededError | undefined {
+    return refusalIn(value);
   }
 }
 
@@ -84,11 +85,14 @@ export class ProviderError extends TollgateError {
     this.status = status;
     this.headers = headers;
     this.body = body;
-    mark(this, "ProviderError");
   }
 
-  static isInstance(value: unknown): value is ProviderError {
-    return kindOf(value) === "ProviderError";
+  override get [ERROR_KIND](): string {
+    return "ProviderError";
+  }
+
+  static override isInstance(value: unknown): value is ProviderError {
+    return errorKind(value) === "ProviderError";
   }
 }
 
@@ -105,4 +109,45 @@ export function errorOfRefusal(refusal: Refusal): TollgateError {
     window: limit.windowText ?? null,
     resetsAt: refusal.resetsAt === undefined ? null : new Date(refusal.resetsAt),
   }, said.message, { details: { ...said.details, held: formatNanoUsd(refusal.held) } });
+}
+
+/** Where errors of clients keep what is behind them: causes, lists, bodies parsed or as text. */
+const BEHIND = ["cause", "error", "errors", "lastError", "body", "data", "responseBody", "response", "reason"] as const;
+const LOOKED_AT_MAX = 64;
+
+function refusalIn(value: unknown): BudgetExceededError | undefined {
+  const queue: unknown[] = [value];
+  const seen = new Set<unknown>();
+  for (let at = 0; at < queue.length && at < LOOKED_AT_MAX; at += 1) {
+    const current = parsedText(queue[at]);
+    if (typeof current !== "object" || current === null || seen.has(current)) continue;
+    seen.add(current);
+    if (BudgetExceededError.isInstance(current)) return current;
+    const told = refusalOfBody(current as Readonly<Record<string, unknown>>, value);
+    if (told !== undefined) return told;
+    if (Array.isArray(current)) queue.push(...(current as unknown[]).slice(0, LOOKED_AT_MAX));
+    else for (const name of BEHIND) queue.push((current as Readonly<Record<string, unknown>>)[name]);
+  }
+  return undefined;
+}
+
+function parsedText(value: unknown): unknown {
+  if (typeof value !== "string" || !value.includes("tollgate_code") || value.length > 65_536) return value;
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}
+
+/** The inside of the gateway's error envelope (`surfaces/http/status.ts`). */
+function refusalOfBody(body: Readonly<Record<string, unknown>>, cause: unknown): BudgetExceededError | undefined {
+  const { tollgate_code: code, message } = body;
+  if (code !== "budget_exceeded" && code !== "budget_held") return undefined;
+  const details = (typeof body["details"] === "object" && body["details"] !== null ? body["details"] : {}) as Readonly<Record<string, unknown>>;
+  const resetsAt = typeof details["resets_at"] === "string" ? new Date(details["resets_at"]) : null;
+  return new BudgetExceededError({
+    code, currentCost: Number(details["spent"] ?? Number.NaN), maxBudget: Number(details["limit"] ?? Number.NaN), scope: String(details["scope"] ?? "unknown"),
+    window: typeof details["window"] === "string" ? details["window"] : null, resetsAt,
+  }, typeof message === "string" ? message : "A budget refused the request.", { cause });
 }

@@ -7,7 +7,7 @@ import type { CallKind } from "./call-kind.ts";
 import { CallLog } from "./call-log.ts";
 import { activeContext, mergePayers, type Payer } from "./context.ts";
 import { costOfAttempts, type Cost } from "./cost.ts";
-import { ProviderError } from "./errors.ts";
+import { BudgetExceededError, ProviderError } from "./errors.ts";
 import { MeteredStream } from "./metered-stream.ts";
 import { MOCK_HEADER, MOCK_ORIGIN } from "./mock-answers.ts";
 import type { SdkPlane } from "./plane.ts";
@@ -61,7 +61,8 @@ export async function perform<Answer extends object, Event>(plane: SdkPlane, kin
     }
     const costOf = (): Cost => costOfAttempts(id, attempts, mocked);
     if (call.request.stream || ran.outcome.kind === "stream") return await streamOf(ran, kind, call, attempts, costOf, log, extra);
-    const answer = Object.assign(answerOf<Answer>(ran.outcome), { cost: costOf() });
+    const plain = answerOf<Answer>(ran.outcome);
+    const answer = Object.assign(kind.finish === undefined ? plain : kind.finish(plain), { cost: costOf() });
     log.succeeded(attempts, answer);
     return answer;
   } catch (error) {
@@ -141,7 +142,8 @@ function answerOf<Answer>(outcome: Exclude<Ran["outcome"], { kind: "stream" }>):
   const { status, headers, body } = outcome;
   const text = decoder.decode(body);
   const parsed = parsedOr(text);
-  if (status >= 400) throw providerError(status, headers, parsed);
+  // The provider may be a Tollgate gateway, whose refusals are ours.
+  if (status >= 400) throw BudgetExceededError.from(parsed) ?? providerError(status, headers, parsed);
   if (typeof parsed !== "object" || parsed === null) throw new TollgateError("upstream_failed", "The provider's answer is no JSON object. Check apiBase: is it the provider's API, up to and with /v1?");
   return parsed as Answer;
 }
@@ -152,8 +154,10 @@ function providerError(status: number, headers: UpstreamHeaders, body: unknown):
 }
 
 function refuseErrorEvent(event: unknown): void {
-  const { error } = event as { error?: { message?: unknown } | null };
-  if (error !== undefined && error !== null) throw new ProviderError(200, {}, event, `The provider ended its stream with an error: ${String(error.message ?? JSON.stringify(error)).slice(0, 1_000)}`);
+  if (typeof event !== "object" || event === null) throw new TollgateError("upstream_failed", "The provider's stream has an event that is no JSON object.");
+  const { error: said, type } = event as { error?: { message?: unknown } | null; type?: unknown };
+  const error = said ?? (type === "error" ? (event as { message?: unknown }) : undefined);
+  if (error !== undefined) throw new ProviderError(200, {}, event, `The provider ended its stream with an error: ${String(error.message ?? JSON.stringify(error)).slice(0, 1_000)}`);
 }
 
 function userFieldOf(deployment: Deployment): string {

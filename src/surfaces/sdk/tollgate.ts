@@ -3,9 +3,11 @@ import type { Clock } from "../../base/clock.ts";
 import type { Usd } from "./amounts.ts";
 import type { CallbackErrorInfo, Callbacks } from "./callbacks.ts";
 import { CHAT } from "./chat-kind.ts";
-import type { CompletionFunction, CompletionParams } from "./completion-types.ts";
+import type { CompletionFunction, EmbeddingFunction, ResponsesFunction } from "./completion-types.ts";
 import { activeContext, mergePayers, runInContext, type ContextOptions } from "./context.ts";
 import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } from "./custom-logger.ts";
+import { EMBEDDING } from "./embedding-kind.ts";
+import { RESPONSES } from "./responses-kind.ts";
 import { contextSet, type Payers } from "./payers.ts";
 import { perform, type Params } from "./perform.ts";
 import type { SdkPlane } from "./plane.ts";
@@ -48,7 +50,21 @@ export class Tollgate implements AsyncDisposable {
    * const response = await tollgate.completion({ model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "Hi" }] });
    * console.log(response.cost.total); // "0.0001575" dollars
    */
-  readonly completion: CompletionFunction = ((params: CompletionParams) => this.call(async (plane) => perform(plane, CHAT, params as unknown as Params))) as CompletionFunction;
+  readonly completion: CompletionFunction = ((params: unknown) => this.call((plane) => perform(plane, CHAT, params as Params))) as CompletionFunction;
+
+  /**
+   * Embeddings, with their exact cost. Parameters, options and errors are those of `completion`; there is no stream.
+   *
+   * @example const { data, cost } = await tollgate.embedding({ model: "openai/text-embedding-3-small", input: ["one", "two"] });
+   */
+  readonly embedding: EmbeddingFunction = ((params: unknown) => this.call((plane) => perform(plane, EMBEDDING, params as Params))) as EmbeddingFunction;
+
+  /**
+   * OpenAI's Responses API, plain or with `stream: true`, with its exact cost.
+   *
+   * @example const { output_text, cost } = await tollgate.responses({ model: "openai/gpt-4o-mini", input: "Hello" });
+   */
+  readonly responses: ResponsesFunction = ((params: unknown) => this.call((plane) => perform(plane, RESPONSES, params as Params))) as ResponsesFunction;
 
   /**
    * Runs `fn` so that every call inside is for this user, with these tags, metadata and limits. Contexts may be nested:

@@ -3,9 +3,15 @@
  * the `openai` package's own; a type test proves it.
  */
 
+export interface PromptCacheBreakpoint {
+  mode: "explicit";
+  ttl?: "30m" | "12h";
+}
+
 export interface ChatCompletionTextPart {
   text: string;
   type: "text";
+  prompt_cache_breakpoint?: PromptCacheBreakpoint;
 }
 
 export interface ChatCompletionRefusalPart {
@@ -14,18 +20,21 @@ export interface ChatCompletionRefusalPart {
 }
 
 export interface ChatCompletionImagePart {
-  image_url: { url: string; detail?: "auto" | "low" | "high" };
+  image_url: { url: string; detail?: "auto" | "low" | "high" | "original" };
   type: "image_url";
+  prompt_cache_breakpoint?: PromptCacheBreakpoint;
 }
 
 export interface ChatCompletionAudioPart {
   input_audio: { data: string; format: "wav" | "mp3" };
   type: "input_audio";
+  prompt_cache_breakpoint?: PromptCacheBreakpoint;
 }
 
 export interface ChatCompletionFilePart {
   file: { file_data?: string; file_id?: string; filename?: string };
   type: "file";
+  prompt_cache_breakpoint?: PromptCacheBreakpoint;
 }
 
 export type ChatCompletionContentPart = ChatCompletionTextPart | ChatCompletionImagePart | ChatCompletionAudioPart | ChatCompletionFilePart;
@@ -69,8 +78,8 @@ export interface ChatCompletionUsage {
   completion_tokens: number;
   prompt_tokens: number;
   total_tokens: number;
-  completion_tokens_details?: { accepted_prediction_tokens?: number; audio_tokens?: number; reasoning_tokens?: number; rejected_prediction_tokens?: number };
-  prompt_tokens_details?: { audio_tokens?: number; cached_tokens?: number };
+  completion_tokens_details?: { accepted_prediction_tokens?: number; audio_tokens?: number; reasoning_tokens?: number; rejected_prediction_tokens?: number; text_tokens?: number };
+  prompt_tokens_details?: { audio_tokens?: number; cache_write_tokens?: number; cached_tokens?: number; image_tokens?: number; text_tokens?: number };
 }
 
 export interface ChatCompletionMessage {
@@ -104,7 +113,31 @@ export interface ChatCompletionChoice {
   message: ChatCompletionMessage;
 }
 
-export type ServiceTier = "auto" | "default" | "flex" | "scale" | "priority";
+export type ServiceTier = "auto" | "default" | "flex" | "scale" | "priority" | "fast";
+
+export interface ModerationResults {
+  model: string;
+  results: {
+    categories: { [category: string]: boolean };
+    category_applied_input_types: { [category: string]: ("text" | "image")[] };
+    category_scores: { [category: string]: number };
+    flagged: boolean;
+    model: string;
+    type: "moderation_result";
+  }[];
+  type: "moderation_results";
+}
+
+export interface ModerationError {
+  code: string;
+  message: string;
+  type: "error";
+}
+
+export interface Moderation {
+  input: ModerationResults | ModerationError;
+  output: ModerationResults | ModerationError;
+}
 
 export interface ChatCompletion {
   id: string;
@@ -112,6 +145,8 @@ export interface ChatCompletion {
   created: number;
   model: string;
   object: "chat.completion";
+  metadata?: { [name: string]: string } | null;
+  moderation?: Moderation | null;
   service_tier?: ServiceTier | null;
   system_fingerprint?: string;
   usage?: ChatCompletionUsage;
@@ -120,11 +155,13 @@ export interface ChatCompletion {
 export interface ChatCompletionChunkToolCall {
   index: number;
   id?: string;
+  custom?: { input?: string; name?: string };
   function?: { arguments?: string; name?: string };
-  type?: "function";
+  type?: "function" | "custom";
 }
 
 export interface ChatCompletionChunkDelta {
+  audio?: { id?: string; data?: string; expires_at?: number; transcript?: string };
   content?: string | null;
   function_call?: { arguments?: string; name?: string };
   refusal?: string | null;
@@ -145,6 +182,8 @@ export interface ChatCompletionChunk {
   created: number;
   model: string;
   object: "chat.completion.chunk";
+  moderation?: Moderation | null;
+  obfuscation?: string;
   service_tier?: ServiceTier | null;
   system_fingerprint?: string;
   usage?: ChatCompletionUsage | null;
@@ -166,21 +205,45 @@ export interface ChatCompletionRequest {
   logprobs?: boolean | null;
   top_logprobs?: number | null;
   response_format?: { type: "text" } | { type: "json_object" } | { type: "json_schema"; json_schema: { name: string; description?: string; schema?: { [name: string]: unknown }; strict?: boolean | null } };
-  tools?: (ChatCompletionFunctionTool | { custom: { name: string; description?: string; format?: unknown }; type: "custom" })[];
+  tools?: (ChatCompletionFunctionTool | { custom: { name: string; description?: string; format?: { type: "text" } | { grammar: { definition: string; syntax: "lark" | "regex" }; type: "grammar" } }; type: "custom" })[];
   tool_choice?: "none" | "auto" | "required" | { type: "function"; function: { name: string } } | { type: "custom"; custom: { name: string } } | { type: "allowed_tools"; allowed_tools: { mode: "auto" | "required"; tools: { [name: string]: unknown }[] } };
   parallel_tool_calls?: boolean;
   functions?: { name: string; description?: string; parameters?: { [name: string]: unknown } }[];
   function_call?: "none" | "auto" | { name: string };
-  reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | null;
+  reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | null;
   verbosity?: "low" | "medium" | "high" | null;
   stream_options?: { include_obfuscation?: boolean; include_usage?: boolean } | null;
   modalities?: ("text" | "audio")[] | null;
-  audio?: { format: "wav" | "aac" | "mp3" | "flac" | "opus" | "pcm16"; voice: string } | null;
+  audio?: { format: "wav" | "aac" | "mp3" | "flac" | "opus" | "pcm16"; voice: string | { id: string } } | null;
   prediction?: { content: string | ChatCompletionTextPart[]; type: "content" } | null;
   service_tier?: ServiceTier | null;
   store?: boolean | null;
-  safety_identifier?: string;
-  prompt_cache_key?: string;
-  prompt_cache_retention?: "in-memory" | "24h" | null;
-  web_search_options?: { [name: string]: unknown };
+  safety_identifier?: string | null;
+  prompt_cache_key?: string | null;
+  prompt_cache_options?: { mode?: "implicit" | "explicit"; ttl?: "30m" };
+  prompt_cache_retention?: "in_memory" | "24h" | null;
+  moderation?: { model: string; policy?: { input?: { mode: "score" | "block" } | null; output?: { mode: "score" | "block" } | null } | null } | null;
+  web_search_options?: {
+    search_context_size?: "low" | "medium" | "high";
+    user_location?: { approximate: { city?: string; country?: string; region?: string; timezone?: string }; type: "approximate" } | null;
+  };
+}
+
+export interface EmbeddingRequest {
+  input: string | string[] | number[] | number[][];
+  dimensions?: number;
+  encoding_format?: "float" | "base64";
+}
+
+export interface Embedding {
+  embedding: number[];
+  index: number;
+  object: "embedding";
+}
+
+export interface CreateEmbeddingResponse {
+  data: Embedding[];
+  model: string;
+  object: "list";
+  usage: { prompt_tokens: number; total_tokens: number };
 }

@@ -1,4 +1,5 @@
-{"source": "genai-prices@0.1.8", "providers": {
+/** The compiled book as JSON text, parsed on first use. Made by `scripts/compile-prices.ts`; never edited by hand. */
+export const BOOK_TEXT = `{"source": "genai-prices@0.1.8", "providers": {
 "anthropic": {"fallback": [], "models": [
 {"id":"claude-2","ids":["claude-2","claude-2-{yyyymmdd}","claude-v2","claude-v2-{yyyymmdd}"],"window":200000,"prices":[{"rates":{"input":8000000,"output":24000000}}]},
 {"id":"claude-3-5-haiku-latest","ids":["claude-3-5-haiku","claude-3-5-haiku-latest","claude-3-5-haiku-latest-{yyyymmdd}","claude-3-5-haiku-{yyyymmdd}","claude-3.5-haiku","claude-3.5-haiku-{yyyymmdd}"],"window":200000,"prices":[{"rates":{"input":800000,"cache_read":80000,"cache_write_5m":1000000,"cache_write_1h":1600000,"output":4000000,"web_search":10000000000}}]},
@@ -1401,3 +1402,4 @@
 {"id":"GLM-5.3-Flash","ids":["glm-5.3-flash"],"window":1000000,"prices":[{"rates":{"input":75000,"cache_read":15000,"output":250000}}]}
 ]}
 }}
+`;

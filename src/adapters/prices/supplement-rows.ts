@@ -1,4 +1,5 @@
-{
+/** Our own rows as JSON text, parsed on first use: edit them here. `Supplement` in `supplement.ts` says what they hold. */
+export const SUPPLEMENT_TEXT = `{
 "version": "2026-11-24",
 "prices": [
 {"provider": "openai", "id": "gpt-4o-audio-preview", "ids": ["gpt-4o-audio-preview", "gpt-4o-audio-preview-2024-12-17", "gpt-4o-audio-preview-2025-06-03"], "source": "OpenAI price list: audio tokens, which the compiled book leaves out", "checkedAt": "2026-11-24", "prices": [{"usdPerMillion": {"input": "2.50", "output": "10", "audio_in": "40", "audio_out": "80"}}]},
@@ -64,3 +65,4 @@
 {"provider": "groq", "maximumOutput": 8192, "ids": ["meta-llama/llama-4-maverick-17b-128e-instruct", "meta-llama/llama-4-scout-17b-16e-instruct", "gemma2-9b-it"], "source": "Groq model pages", "checkedAt": "2026-11-24"}
 ]
 }
+`;
