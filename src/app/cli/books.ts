@@ -23,7 +23,7 @@ export function openBooksFor(place: Place): SpendSource & { close(): void } {
     };
   }
   const reader = openLedger(place.data);
-  return { spend: (by, period) => spendOf(reader, by, period), close: () => reader.close() };
+  return { spend: (by, period) => spendOf(reader, by, period).catch((error: unknown) => { throw explained(error, place.data); }), close: () => reader.close() };
 }
 
 /** Through the gateway that runs on the folder, with its live counters, or on the file alone. */
@@ -33,9 +33,17 @@ export async function auditOf(place: Place): Promise<{ readonly report: AuditRep
   const reader = openLedger(place.data);
   try {
     return { report: reader.audit(), against: "offline" };
+  } catch (error) {
+    throw explained(error, place.data);
   } finally {
     reader.close();
   }
+}
+
+/** What SQLite says of a file that is damaged inside. */
+function explained(error: unknown, folder: string): unknown {
+  if ((error as { code?: unknown }).code !== "ERR_SQLITE_ERROR") return error;
+  return new TollgateError("ledger_unreadable", `The ledger in ${folder} cannot be read to its end (${(error as Error).message}). Restore it from a copy.`, { cause: error });
 }
 
 function openLedger(folder: string): SqliteReader {

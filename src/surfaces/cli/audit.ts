@@ -1,5 +1,6 @@
 import type { AuditReport } from "../../domain/ledger/store.ts";
 import { count, dollars } from "./amounts.ts";
+import { wrapped } from "./table.ts";
 import { styled, wantsJson, writeJson, type Terminal } from "./terminal.ts";
 
 /** Prints what an audit found. @param against what the ledger was compared with @returns whether the books agree */
@@ -9,8 +10,8 @@ export function printAudit(terminal: Terminal, report: AuditReport, against: "li
     return report.agree;
   }
   const compared = against === "live" ? "ledger, balances, roll-ups and the running gateway's counters" : "ledger, balances and roll-ups";
-  terminal.out(report.agree
-    ? `${styled(terminal, "green", "The books agree.")} ${count(report.entries)} entries, ${dollars(BigInt(report.totalNanoUsd))}: ${compared}, counted again.\n`
-    : `${styled(terminal, "red", "The books do not agree.")} ${report.firstDifference}\n`);
+  const verdict = report.agree ? styled(terminal, "green", "The books agree.") : styled(terminal, "red", "The books do not agree.");
+  const detail = report.agree ? `${count(report.entries)} entries, ${dollars(BigInt(report.totalNanoUsd))}. Counted again: ${compared}.` : String(report.firstDifference);
+  terminal.out(`${verdict}\n${wrapped(detail, terminal.columns).join("\n")}\n`);
   return report.agree;
 }

@@ -1,5 +1,5 @@
 import { parseNanoUsd } from "../../base/money.ts";
-import { count, dollars } from "./amounts.ts";
+import { count, dollarColumn, dollars } from "./amounts.ts";
 import { ask, type GatewayAddress } from "./gateway-client.ts";
 import { tableLines, type Column } from "./table.ts";
 import { styled, wantsJson, writeJson, type Terminal } from "./terminal.ts";
@@ -66,8 +66,9 @@ export async function listKeys(terminal: Terminal, gateway: GatewayAddress, opti
     { title: "key", align: "left" }, { title: "alias", align: "left", shrinks: true }, { title: "team", align: "left", shrinks: true },
     { title: "spend", align: "right" }, { title: "budget", align: "right" }, { title: "state", align: "left" },
   ];
-  const rows = keys.map((key) => ({
-    cells: [key.key_name, key.key_alias ?? "", key.team_id ?? "", dollars(nano(key.spend)), budgetText(key.max_budget, key.budget_duration), stateOf(key)],
+  const spends = dollarColumn(keys.map((key) => nano(key.spend)));
+  const rows = keys.map((key, index) => ({
+    cells: [key.key_name, key.key_alias ?? "", key.team_id ?? "", spends[index] ?? "", budgetText(key.max_budget, key.budget_duration), stateOf(key)],
     ...(key.blocked ? { style: "red" as const } : {}),
   }));
   terminal.out(`${tableLines(terminal, columns, rows).join("\n")}\n`);

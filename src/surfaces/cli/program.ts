@@ -6,6 +6,7 @@ import type { GatewayAddress } from "./gateway-client.ts";
 import { createKey, listKeys, type CreateKeyOptions } from "./keys.ts";
 import { GROUPINGS, periodOf, printReport, type Grouping, type SpendSource } from "./report.ts";
 import { spendUntilRefused } from "./spend.ts";
+import { wrapped } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Where a command finds its gateway or its books. */
@@ -62,7 +63,7 @@ export async function runProgram(argv: readonly string[], application: Applicati
     return state.exit;
   } catch (error) {
     if (error instanceof CommanderError) return explain(error, terminal);
-    terminal.remark(`${sentenceOf(error)}\n`);
+    terminal.remark(`${readable(sentenceOf(error), terminal)}\n`);
     if (application.debug && error instanceof Error) terminal.remark(`${error.stack}\n`);
     return error instanceof TollgateError && error.code === "usage" ? USAGE_EXIT : 1;
   }
@@ -74,13 +75,18 @@ export function sentenceOf(error: unknown): string {
   return `internal: ${error instanceof Error ? error.message : String(error)}. This should not happen; TOLLGATE_DEBUG=1 shows where it did.`;
 }
 
+/** One line in a pipe; on a terminal broken between words. */
+function readable(sentence: string, terminal: Terminal): string {
+  return terminal.isTerminal ? sentence.split("\n").flatMap((line) => wrapped(line, terminal.columns)).join("\n") : sentence;
+}
+
 function explain(error: CommanderError, terminal: Terminal): number {
   if (error.exitCode === 0) return 0;
   // Help that was shown because no command was given.
   if (error.code === "commander.help") return USAGE_EXIT;
   const [first = "", hint] = error.message.replace(/^error: /, "").split("\n");
   const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}${first.endsWith(".") ? "" : "."}${hint === undefined ? "" : ` ${hint.replace(/^\(|\)$/g, "")}`}`;
-  terminal.remark(`usage: ${sentence} See --help.\n`);
+  terminal.remark(`${readable(`usage: ${sentence} See --help.`, terminal)}\n`);
   return USAGE_EXIT;
 }
 

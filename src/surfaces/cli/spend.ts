@@ -25,13 +25,14 @@ export async function spendUntilRefused(terminal: Terminal, gateway: GatewayAddr
   const model = options.model ?? (await chooseModel(gateway));
   const json = wantsJson(terminal, options);
   let spent = 0n;
+  if (!json) terminal.out(`Asking ${model} at ${gateway.url}, one request after the other:\n\n`);
   for (let number = 1; number <= options.maxRequests; number += 1) {
     const answer = await send(gateway, "/v1/chat/completions", { model, ...REQUEST });
     if (answer.status === 200) {
       const cost = parseNanoUsd(answer.headers.get("x-litellm-response-cost") ?? "") ?? 0n;
       spent += cost;
       const cap = answer.headers.get("x-tollgate-output-cap");
-      const line = `request ${String(number).padStart(3)}  ${model}  cost ${dollars(cost, 9)}  spent ${dollars(spent, 9)}${cap === null ? "" : styled(terminal, "dim", `  answer capped at ${cap} tokens`)}\n`;
+      const line = `request ${String(number).padStart(3)}  cost ${dollars(cost, 9)}  spent ${dollars(spent, 9)}${cap === null ? "" : styled(terminal, "dim", `  capped at ${cap} tokens`)}\n`;
       if (json) terminal.remark(line);
       else terminal.out(line);
       continue;
