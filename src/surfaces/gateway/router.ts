@@ -11,6 +11,7 @@ import type { Holds } from "../../engine/holds.ts";
 import type { Management } from "../../engine/manage/management.ts";
 import { createAdmin } from "../admin/routes.ts";
 import { errorBody, statusOf } from "../http/status.ts";
+import { costRoutes } from "./cost-routes.ts";
 import { holdRoutes } from "./hold-routes.ts";
 import { keyIn, type DataPlane } from "./data-plane.ts";
 import type { GatewayObserver } from "./metrics.ts";
@@ -42,7 +43,10 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
     identify: (headers) => plane.identifyKey(keyIn((name) => headers.get(name) ?? undefined), plane.clock.now()),
     bodyLimitBytes: plane.bodyLimitBytes,
     budgetExceededStatus: plane.budgetExceededStatus,
-    more: (routes) => holdRoutes(routes, plane, options.holds),
+    more: (routes) => {
+      holdRoutes(routes, plane, options.holds);
+      costRoutes(routes, plane);
+    },
     onDefect: (error) => plane.onDefect(error, plane.ids.next(plane.clock.now())),
   });
   admin.notFound((context) => {

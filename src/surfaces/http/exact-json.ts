@@ -1,9 +1,20 @@
 import { TollgateError } from "../../base/errors.ts";
 import { formatNanoUsd } from "../../base/money.ts";
 
+/** A number that JSON is to carry with exactly these digits. */
+export class ExactNumber {
+  /** Decimal text that is valid JSON. */
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** Writes JSON in which a `bigint` is nano-dollars, printed as a decimal number that no float has touched. */
 export function exactJson(value: unknown): string {
   if (typeof value === "bigint") return formatNanoUsd(value);
+  if (value instanceof ExactNumber) return value.text;
   if (Array.isArray(value)) return `[${value.map((one) => exactJson(one ?? null)).join(",")}]`;
   if (typeof value === "object" && value !== null) {
     const members = Object.entries(value).filter(([, member]) => member !== undefined);
