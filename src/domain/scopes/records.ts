@@ -14,6 +14,8 @@ export interface LimitedRecord {
   /** Pairs, not an object: model names come from outside. */
   readonly modelRpm: readonly ModelNumber[];
   readonly modelTpm: readonly ModelNumber[];
+  /** Budgets and rates of single models; absent in records that were written before there were any. */
+  readonly modelBudgets?: readonly ModelBudget[] | undefined;
   /** Empty: every model. */
   readonly models: readonly string[];
   readonly blocked: boolean;
@@ -27,6 +29,14 @@ export interface LimitedRecord {
 export interface BudgetLimit {
   readonly maxBudget: string;
   readonly budgetDuration: string;
+}
+
+export interface ModelBudget {
+  readonly model: string;
+  readonly maxBudget?: string | undefined;
+  readonly budgetDuration?: string | undefined;
+  readonly rpm?: number | undefined;
+  readonly tpm?: number | undefined;
 }
 
 export type ModelNumber = readonly [model: string, perMinute: number];

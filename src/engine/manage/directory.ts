@@ -183,6 +183,17 @@ export class Directory {
     return limits;
   }
 
+  /** The limits of a record that count one model each. @throws TollgateError `invalid_duration` */
+  modelLimitsOf(kind: RecordKind, record: LimitedRecord): Limit[] {
+    const scope = scopeOf(kind, record);
+    const policy = this.policy();
+    return [
+      ...record.modelRpm.flatMap(([model, rpm]) => limitsOf({ scope, model, rpm, ...policy })),
+      ...record.modelTpm.flatMap(([model, tpm]) => limitsOf({ scope, model, tpm, ...policy })),
+      ...(record.modelBudgets ?? []).flatMap(({ model, maxBudget, budgetDuration, rpm, tpm }) => limitsOf({ scope, model, maxBudgetNanoUsd: nano(maxBudget), budgetDuration, rpm, tpm, ...policy })),
+    ];
+  }
+
   /** The window in which a record's spend is told: that of its own budget (GATE 6.5). */
   private windowOf(record: LimitedRecord): WindowSpec {
     const { timeZone, weekStart } = this.options;
@@ -215,7 +226,12 @@ export class Directory {
       if (record === undefined) return;
       scopes.push(scopeOf(kind, record));
       limits.push(...this.limitsOf(kind, record));
-      this.addModelLimits(byModel, kind, record);
+      for (const limit of this.modelLimitsOf(kind, record)) {
+        const model = limit.model as string;
+        const known = byModel.get(model);
+        if (known === undefined) byModel.set(model, [limit]);
+        else known.push(limit);
+      }
     };
     charge("team", team);
     charge("member", member);
@@ -239,16 +255,6 @@ export class Directory {
       tags: key.tags,
     };
     slot.compiledAt = this.version;
-  }
-
-  private addModelLimits(byModel: Map<string, Limit[]>, kind: RecordKind, record: LimitedRecord): void {
-    const add = (model: string, limit: { rpm?: number; tpm?: number }): void => {
-      const known = byModel.get(model) ?? [];
-      known.push(...limitsOf({ scope: scopeOf(kind, record), model, ...limit, ...this.policy() }));
-      byModel.set(model, known);
-    };
-    for (const [model, rpm] of record.modelRpm) add(model, { rpm });
-    for (const [model, tpm] of record.modelTpm) add(model, { tpm });
   }
 
   private countNewCustomer(keyId: string, now: number): void {

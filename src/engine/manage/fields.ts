@@ -1,7 +1,7 @@
 import { TollgateError } from "../../base/errors.ts";
 import type { RecordKind } from "../../domain/scopes/records.ts";
 
-const LIMITS = ["max_budget", "soft_budget", "budget_duration", "budget_limits", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_rpm_limit", "model_tpm_limit", "models", "blocked", "metadata"];
+const LIMITS = ["max_budget", "soft_budget", "budget_duration", "budget_limits", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_rpm_limit", "model_tpm_limit", "model_max_budget", "models", "blocked", "metadata"];
 
 /** Fields that do what they say. */
 const USED: Readonly<Record<RecordKind, readonly string[]>> = {

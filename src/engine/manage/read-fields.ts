@@ -1,6 +1,6 @@
 import { TollgateError } from "../../base/errors.ts";
 import { MAX_NANO_USD, parseNanoUsd } from "../../base/money.ts";
-import type { BudgetLimit, LimitedRecord, ModelNumber } from "../../domain/scopes/records.ts";
+import type { BudgetLimit, LimitedRecord, ModelBudget, ModelNumber } from "../../domain/scopes/records.ts";
 import { parseDuration } from "../../domain/windows/parse-duration.ts";
 
 /** A body as the surface hands it over: amounts of money are decimal text, everything else as JSON has it. */
@@ -20,6 +20,7 @@ export function readLimits(body: Body): Partial<LimitedRecord> {
   if ("max_parallel_requests" in body) read.maxParallelRequests = count(body, "max_parallel_requests");
   if ("model_rpm_limit" in body) read.modelRpm = modelNumbers(body, "model_rpm_limit");
   if ("model_tpm_limit" in body) read.modelTpm = modelNumbers(body, "model_tpm_limit");
+  if ("model_max_budget" in body) read.modelBudgets = modelBudgets(body["model_max_budget"]);
   if ("models" in body) read.models = texts(body, "models");
   if ("blocked" in body) read.blocked = flag(body, "blocked") ?? false;
   if ("metadata" in body) read.metadata = metadata(body);
@@ -98,6 +99,34 @@ function budgetLimits(value: unknown): BudgetLimit[] {
     if (maxBudget === undefined || budgetDuration === undefined) throw invalid("budget_limits", "needs budget_duration and max_budget in every object");
     return { maxBudget, budgetDuration };
   });
+}
+
+const MODEL_BUDGET_FIELDS = ["budget_limit", "max_budget", "time_period", "budget_duration", "rpm_limit", "tpm_limit"];
+
+/** `{ model: { max_budget, budget_duration, rpm_limit, tpm_limit } }`, or under the older names `budget_limit` and `time_period`. */
+function modelBudgets(value: unknown): ModelBudget[] {
+  if (value === null || value === "") return [];
+  if (!isObject(value)) throw invalid("model_max_budget", "must be an object from model to { max_budget, budget_duration }");
+  const models = Object.entries(value);
+  if (models.length > 100) throw invalid("model_max_budget", "may name 100 models at most");
+  return models.map(([model, given]): ModelBudget => {
+    const budget: unknown = typeof given === "string" || typeof given === "number" ? { max_budget: String(given) } : given;
+    if (!isObject(budget)) throw invalid("model_max_budget", "must be an object from model to { max_budget, budget_duration }");
+    for (const field of Object.keys(budget)) {
+      if (!MODEL_BUDGET_FIELDS.includes(field)) throw new TollgateError("unknown_field", `${JSON.stringify(field.slice(0, 40))} is not a known field of model_max_budget. Use ${MODEL_BUDGET_FIELDS.join(", ")}.`, { param: "model_max_budget" });
+    }
+    const maxBudget = amount(budget, "max_budget") ?? amount(budget, "budget_limit");
+    const rpm = digits(budget, "rpm_limit");
+    const tpm = digits(budget, "tpm_limit");
+    if (maxBudget === undefined && rpm === undefined && tpm === undefined) throw invalid("model_max_budget", "needs a max_budget, rpm_limit or tpm_limit for every model");
+    return { model, maxBudget, budgetDuration: duration(budget, "budget_duration") ?? duration(budget, "time_period"), rpm, tpm };
+  });
+}
+
+/** A count among members that came with their digits, as amounts do. */
+function digits(body: Body, field: string): number | undefined {
+  const value = body[field];
+  return count(typeof value === "string" && /^\d{1,15}$/.test(value) ? { [field]: Number(value) } : body, field);
 }
 
 function modelNumbers(body: Body, field: string): ModelNumber[] {

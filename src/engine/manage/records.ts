@@ -110,7 +110,7 @@ export class Records {
    */
   async commit(writes: readonly Write[], removals: readonly Removal[] = []): Promise<void> {
     const { store, directory } = this.ports;
-    await this.ports.seed(writes.flatMap(({ kind, record }) => [...directory.limitsOf(kind, record), ...this.watched(kind, record)]));
+    await this.ports.seed(writes.flatMap(({ kind, record }) => [...directory.limitsOf(kind, record), ...directory.modelLimitsOf(kind, record), ...this.watched(kind, record)]));
     await store.change([
       ...writes.map(({ kind, record, version }) => ({ kind, id: record.id, expectedVersion: version, document: JSON.stringify(record) })),
       ...removals.map(({ kind, id, version }) => ({ kind, id, expectedVersion: version, document: null })),

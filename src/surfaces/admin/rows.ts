@@ -16,6 +16,9 @@ function shared(record: LimitedRecord, view: View<RecordKind>): Record<string, u
     max_parallel_requests: record.maxParallelRequests ?? null,
     model_rpm_limit: Object.fromEntries(record.modelRpm),
     model_tpm_limit: Object.fromEntries(record.modelTpm),
+    model_max_budget: Object.fromEntries((record.modelBudgets ?? []).map(({ model, maxBudget, budgetDuration, rpm, tpm }) => [
+      model, { max_budget: money(maxBudget), budget_duration: budgetDuration ?? null, ...(rpm === undefined ? {} : { rpm_limit: rpm }), ...(tpm === undefined ? {} : { tpm_limit: tpm }) },
+    ])),
     models: record.models,
     blocked: record.blocked,
     metadata: record.metadata,

@@ -46,6 +46,6 @@ export function readExactJson(source: string): Record<string, unknown> {
   if (typeof plain !== "object" || plain === null || Array.isArray(plain)) throw new TollgateError("invalid_request", "The body must be a JSON object.");
   const body = plain as Record<string, unknown>;
   for (const field of MONEY) if (typeof body[field] === "number") body[field] = (exact as Record<string, unknown>)[field];
-  if ("budget_limits" in body) body["budget_limits"] = (exact as Record<string, unknown>)["budget_limits"];
+  for (const field of ["budget_limits", "model_max_budget"]) if (field in body) body[field] = (exact as Record<string, unknown>)[field];
   return body;
 }
