@@ -9,9 +9,9 @@ const MISBEHAVED = ["usage-none", "usage-negative", "usage-fractional", "usage-a
 const FREE = ["status-400", "status-429", "status-500"];
 
 beforeAll(async () => {
-  mock = await startMockProvider({ seed: 3 });
-  const models = ["embed", "gpt-4o-mini", ...MISBEHAVED, ...FREE, "close-mid-body", "close-before-head", "no-done", "error-event", "set-cookie"];
-  for (const name of models) if (!["embed", "gpt-4o-mini"].includes(name)) expect(MODEL_BEHAVIOURS).toHaveProperty(name);
+  mock = await startMockProvider({ seed: 3, models: { slow: { headDelayMs: 400, chunkDelayMs: 30, chunks: 8 } } });
+  const models = ["embed", "gpt-4o-mini", ...MISBEHAVED, ...FREE, "close-mid-body", "close-before-head", "no-done", "error-event", "set-cookie", "chop", "slow"];
+  for (const name of models) if (!["embed", "gpt-4o-mini", "slow"].includes(name)) expect(MODEL_BEHAVIOURS).toHaveProperty(name);
   gateway = await testGateway(`
 litellm_settings: { max_budget: 1000 }
 model_list:
@@ -75,6 +75,31 @@ describe.each(ROUTES)("promise 6: $route $body.stream passes the same gate", ({ 
     if (answer === undefined) return expect(model).toBe("close-mid-body");
     const { entries } = await answer.details();
     expect(entries[0]?.cost).toBe(entries[0]?.held);
+  });
+
+  test("5.1 cut at any bytes on its way, it costs the same and reaches the client whole", async () => {
+    const before = mock.bill().totalNanoUsd;
+    const answer = await send(route, { model: "chop", ...body });
+    const { entries } = await answer.details();
+    expect(entries).toMatchObject([{ estimated: null }]);
+    expect(nano(entries[0]?.cost)).toBe(mock.bill().totalNanoUsd - before);
+    if ("stream" in body) expect(answer.text).toMatch(route.endsWith("responses") ? /"type":"response.completed".*\n\n$/ : /data: \[DONE\]\n\n$/);
+    else expect(JSON.parse(answer.text)).toHaveProperty("usage");
+  });
+
+  test("5.5 a client that leaves is metered to the end, once, at the real cost", async () => {
+    const { key, tollgate } = (await gateway.call("POST", "/key/generate", {})).body as { key: string; tollgate: { id: string } };
+    const bills = mock.bill().entries.length;
+    const leaving = new AbortController();
+    const request = fetch(`${gateway.url}${route}`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body: JSON.stringify({ model: "slow", ...body }), signal: leaving.signal }).then((response) => response.text());
+    await expect.poll(() => mock.bill().entries.length).toBe(bills + 1);
+    setTimeout(() => leaving.abort(), 20);
+    await expect(request).rejects.toThrow();
+    const logs = async (): Promise<Record<string, any>[]> => (await gateway.call("GET", `/spend/logs?api_key=${key}`)).body as unknown as Record<string, any>[];
+    await expect.poll(async () => (await logs()).length, { timeout: 5_000 }).toBe(1);
+    const [entry] = await logs();
+    expect(entry).toMatchObject({ api_key: tollgate.id, tollgate: { status: "client_gone", estimated: null } });
+    expect(BigInt(Math.round(entry?.["spend"] * 1e9))).toBe(mock.bill().entries[bills]?.nanoUsd);
   });
 
   test("9.3 a provider's cookies never reach a client", async () => {
