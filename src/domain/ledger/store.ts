@@ -1,3 +1,4 @@
+import type { CostSource } from "../analytics/source.ts";
 import type { Entry } from "./entry.ts";
 import type { Balance } from "./ports.ts";
 
@@ -56,6 +57,8 @@ export interface AuditReport {
 
 /** The ledger's store. Entries are appended in order and never changed; replays by id change nothing. */
 export interface LedgerStore {
+  /** Reports of costs, over everything written so far. */
+  readonly costs: Omit<CostSource, "close">;
   load(): Promise<{ readonly lastSequence: number; readonly newestAt: number; readonly balances: readonly Balance[]; readonly records: readonly StoredRecord[] }>;
   /** Queues a batch for the writer; it is retried until it is committed. */
   write(batch: Batch): void;

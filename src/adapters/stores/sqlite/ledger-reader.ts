@@ -109,7 +109,7 @@ export function lowestId(epochMs: number): string {
 }
 
 /** The whole quarters `[first, end)` of a period, and ranges of ids for what is left before and after them. */
-function quartersOf(from: number, to: number): { first: number; end: number; head: [string, string]; tail: [string, string] } {
+export function quartersOf(from: number, to: number): { first: number; end: number; head: [string, string]; tail: [string, string] } {
   const start = Math.min(Math.max(from, 0), LAST_MS);
   const stop = Math.min(Math.max(to, start), LAST_MS);
   const first = Math.ceil(start / QUARTER_MS);

@@ -8,10 +8,13 @@ export type WriterRequest =
   | { readonly type: "release" }
   | { readonly type: "change"; readonly id: number; readonly changes: readonly RecordChange[]; readonly balancesToDelete: readonly string[] };
 
+/** What cost reports ask. */
+export type CostMethod = "sums" | "costEntries" | "arrivals" | "names";
+
 /** A call of one method of the reader. */
 export interface ReaderRequest {
   readonly id: number;
-  readonly method: "entries" | "spent" | "totals" | "totalsByScope" | "totalsByPayer" | "records" | "audit";
+  readonly method: "entries" | "spent" | "totals" | "totalsByScope" | "totalsByPayer" | "records" | "audit" | CostMethod;
   readonly parameters: readonly unknown[];
 }
 

@@ -1,6 +1,9 @@
+import type { CostSource } from "../../../domain/analytics/source.ts";
 import type { Balance } from "../../../domain/ledger/ports.ts";
 import type { Batch, EntryFilter, LedgerStore, RecordChange } from "../../../domain/ledger/store.ts";
+import type { DatabaseSync } from "node:sqlite";
 import { auditLedger } from "./audit.ts";
+import { CostReader } from "./cost-reader.ts";
 import { LedgerReader } from "./ledger-reader.ts";
 import type { Loaded } from "./ledger-writer.ts";
 import { errorOf, type ReaderRequest } from "./messages.ts";
@@ -32,6 +35,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Ledg
 }
 
 class SqliteStore implements LedgerStore {
+  readonly costs: LedgerStore["costs"] = {
+    sums: (query) => this.read("sums", query),
+    entries: (query) => this.read("costEntries", query),
+    arrivals: (after) => this.read("arrivals", after),
+    names: async (dimension) => new Map(await this.read<[string, string][]>("names", dimension)),
+  };
   private readonly options: SqliteStoreOptions;
   private readonly writer: WorkerCalls;
   private reader: WorkerCalls | undefined;
@@ -149,6 +158,8 @@ class SqliteStore implements LedgerStore {
 }
 
 export interface SqliteReader extends Pick<LedgerReader, "entries" | "spent" | "totals" | "totalsByScope" | "totalsByPayer" | "records"> {
+  /** Reports of costs; closing it closes this reader. */
+  readonly costs: CostSource;
   audit(counters?: readonly Balance[]): ReturnType<typeof auditLedger>;
   close(): void;
 }
@@ -161,6 +172,7 @@ export function openSqliteReader(path: string): SqliteReader {
   const database = openForReading(path);
   const reader = new LedgerReader(database);
   return {
+    costs: costSourceOf(database),
     entries: (filter) => reader.entries(filter),
     spent: (scope, model, from, to) => reader.spent(scope, model, from, to),
     totals: (query) => reader.totals(query),
@@ -169,5 +181,19 @@ export function openSqliteReader(path: string): SqliteReader {
     records: () => reader.records(),
     audit: (counters) => auditLedger(database, counters),
     close: () => database.close(),
+  };
+}
+
+/** Reports of costs over a connection of this thread; closing the source closes the connection. */
+export function costSourceOf(database: DatabaseSync): CostSource {
+  const reader = new CostReader(database);
+  return {
+    sums: async (query) => reader.sums(query),
+    entries: async (query) => reader.entries(query),
+    arrivals: async (after) => reader.arrivals(after),
+    names: async (dimension) => new Map(reader.names(dimension)),
+    close: async () => {
+      if (database.isOpen) database.close();
+    },
   };
 }
