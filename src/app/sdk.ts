@@ -7,6 +7,7 @@ import { createFetchUpstream } from "../adapters/upstream/fetch/fetch-upstream.t
 import { SteadyClock } from "../base/clock.ts";
 import { UlidSource } from "../base/ids.ts";
 import type { Entry } from "../domain/ledger/entry.ts";
+import type { Books } from "../domain/limits/books.ts";
 import type { PriceBook } from "../domain/pricing/price.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Usd } from "../surfaces/sdk/amounts.ts";
@@ -36,8 +37,16 @@ export interface TollgateOptions extends CallbackOptions {
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Instead of the price book of this release. */
   readonly prices?: PriceBook | undefined;
-  /** Told each entry of the ledger, once, in order. */
+  /** Where holds and costs are kept: in memory if absent. Called with the instance's clock by its first call. */
+  readonly books?: ((clock: SteadyClock) => OpenedBooks | Promise<OpenedBooks>) | undefined;
+  /** Told each entry of the ledger, once, in order. Must not throw. */
   readonly onEntry?: ((entry: Entry) => void) | undefined;
+}
+
+/** Books, and how to let go of them. */
+export interface OpenedBooks {
+  readonly books: Books;
+  close?(): Promise<void>;
 }
 
 /**
@@ -58,10 +67,12 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
   callbacks.failure = [...(options.failureCallbacks ?? [])];
   callbacks.loggers = [...(options.callbacks ?? [])];
 
-  const open = (): SdkPlane => {
+  let letGo: (() => Promise<void>) | undefined;
+  const withBooks = (opened: OpenedBooks): SdkPlane => {
+    const { books } = opened;
+    letGo = opened.close?.bind(opened);
     const held = new HeldQueue();
-    const watch = new SettlementWatch(held);
-    const books = openMemoryBooks(clock, (entry) => options.onEntry?.(entry));
+    const watch = new SettlementWatch(held, options.onEntry);
     const prices = options.prices ?? createPriceBook();
     const mocks = new MockAnswers(createFetchUpstream({ fetch: () => options.fetch ?? globalThis.fetch }));
     const engine = new Engine({
@@ -74,7 +85,11 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
       route: (query) => routeOf(query, process.env),
     };
   };
-  return new Tollgate({ clock, ids, payers, callbacks, open, close: async () => {} });
+  const open = (): SdkPlane | Promise<SdkPlane> => {
+    const opened = options.books?.(clock) ?? { books: openMemoryBooks(clock) };
+    return opened instanceof Promise ? opened.then(withBooks) : withBooks(opened);
+  };
+  return new Tollgate({ clock, ids, payers, callbacks, open, close: async () => letGo?.() });
 }
 
 const KEY = Symbol.for("tollgate@1");

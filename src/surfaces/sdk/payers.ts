@@ -1,5 +1,5 @@
 import type { UlidSource } from "../../base/ids.ts";
-import type { ChargeSet } from "../../domain/limits/limit.ts";
+import type { ChargeSet, Limit } from "../../domain/limits/limit.ts";
 import { GLOBAL_SCOPE, type Scope } from "../../domain/scopes/scope.ts";
 import { readLimit, type Usd } from "./amounts.ts";
 import { budgetLimits, lifetimeSet, namedScope, sessionSet, type BudgetOptions } from "./charges.ts";
@@ -15,17 +15,19 @@ const KEPT_MAX = 10_000;
 export class Payers {
   private readonly budgets: readonly BudgetOptions[];
   private readonly processScope: Scope;
-  private readonly global: ChargeSet;
+  /** Models that have budgets of their own; only their calls need sets of their own. */
+  private readonly models: ReadonlySet<string>;
   private process: ChargeSet;
   private maxBudgetGiven: Usd | undefined;
-  private users = new Map<string, ChargeSet>();
-  private tags = new Map<string, ChargeSet | undefined>();
-  private sessions = new Map<string, ChargeSet>();
+  private readonly globals = new Map<string, ChargeSet>();
+  private readonly users = new Map<string, ChargeSet>();
+  private readonly tags = new Map<string, ChargeSet | undefined>();
+  private readonly sessions = new Map<string, ChargeSet>();
 
   constructor(options: { readonly budgets: readonly BudgetOptions[]; readonly maxBudget: Usd | undefined; readonly processId: string }) {
     this.budgets = options.budgets;
     this.processScope = { kind: "process", id: options.processId, label: "this process" };
-    this.global = { scopes: [GLOBAL_SCOPE], limits: options.budgets.filter((budget) => budget.user === undefined && budget.tag === undefined).flatMap((budget) => budgetLimits(GLOBAL_SCOPE, budget)) };
+    this.models = new Set(options.budgets.flatMap((budget) => budget.model ?? []));
     // Named in the constructor, so that a wrong amount or duration is told at once.
     for (const budget of options.budgets) budgetLimits(GLOBAL_SCOPE, budget);
     this.process = lifetimeSet(this.processScope, undefined);
@@ -43,20 +45,12 @@ export class Payers {
     this.process = lifetimeSet(this.processScope, cap);
   }
 
-  get processSet(): ChargeSet {
-    return this.process;
-  }
-
-  /** Every limit that stands before any call is made, to be seeded from the books. */
-  standing(): readonly ChargeSet[] {
-    return [this.global, this.process];
-  }
-
-  chargesOf(payer: Payer, maxBudget: Usd | undefined, requestId: string): ChargeSet[] {
-    const charges: ChargeSet[] = [this.global, this.process];
-    if (payer.user !== undefined) charges.push(this.userSet(payer.user));
+  chargesOf(payer: Payer, model: string, maxBudget: Usd | undefined, requestId: string): ChargeSet[] {
+    const of = this.models.has(model) ? model : "";
+    const charges: ChargeSet[] = [this.globalSet(of), this.process];
+    if (payer.user !== undefined) charges.push(this.userSet(payer.user, of));
     for (const tag of payer.tags ?? []) {
-      const set = this.tagSet(tag);
+      const set = this.tagSet(tag, of);
       if (set !== undefined) charges.push(set);
     }
     if (payer.session !== undefined) charges.push(this.sessionSetOf(payer.session));
@@ -65,20 +59,28 @@ export class Payers {
     return charges;
   }
 
-  private userSet(user: string): ChargeSet {
-    return kept(this.users, user, () => {
+  private globalSet(model: string): ChargeSet {
+    return kept(this.globals, model, () => ({ scopes: [GLOBAL_SCOPE], limits: this.limitsOn(GLOBAL_SCOPE, model, (budget) => budget.user === undefined && budget.tag === undefined) }));
+  }
+
+  private userSet(user: string, model: string): ChargeSet {
+    return kept(this.users, `${model}\n${user}`, () => {
       const scope = namedScope("customer", user, "user");
-      return { scopes: [scope], limits: this.budgets.filter((budget) => budget.user === user || budget.user === "*").flatMap((budget) => budgetLimits(scope, budget)) };
+      return { scopes: [scope], limits: this.limitsOn(scope, model, (budget) => budget.user === user || budget.user === "*") };
     });
   }
 
   /** Tags are labels; only those with a budget are charged. */
-  private tagSet(tag: string): ChargeSet | undefined {
-    return kept(this.tags, tag, () => {
+  private tagSet(tag: string, model: string): ChargeSet | undefined {
+    return kept(this.tags, `${model}\n${tag}`, () => {
       const scope = namedScope("tag", tag, "tags");
-      const limits = this.budgets.filter((budget) => budget.tag === tag).flatMap((budget) => budgetLimits(scope, budget));
-      return limits.length === 0 ? undefined : { scopes: [scope], limits };
+      return this.budgets.some((budget) => budget.tag === tag) ? { scopes: [scope], limits: this.limitsOn(scope, model, (budget) => budget.tag === tag) } : undefined;
     });
+  }
+
+  /** A budget of one model counts that model's calls alone, so it stands in their sets alone. */
+  private limitsOn(scope: Scope, model: string, isMeant: (budget: BudgetOptions) => boolean): readonly Limit[] {
+    return this.budgets.filter((budget) => isMeant(budget) && (budget.model === undefined || budget.model === model)).flatMap((budget) => budgetLimits(scope, budget));
   }
 
   sessionSetOf(session: NonNullable<Payer["session"]>): ChargeSet {

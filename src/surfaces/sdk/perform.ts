@@ -83,18 +83,19 @@ function prepare<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, 
   const dialect = plane.dialects[kind.type];
   const { defaults } = plane;
   const mocked = params.mockResponse !== undefined;
-  const route = plane.route({ type: kind.type, model: String(params.model), apiKey: params.apiKey ?? defaults.apiKey, apiBase: params.apiBase ?? defaults.apiBase, mocked });
+  const query = { type: kind.type, model: String(params.model), apiKey: params.apiKey ?? defaults.apiKey, apiBase: params.apiBase ?? defaults.apiBase, mocked };
+  const route = plane.route(query);
   const content = providerBody(params);
   if (payer.user !== undefined && (params.forwardUser ?? defaults.forwardUser) === true) content[userFieldOf(route)] = payer.user;
   const body = bytesOf(content);
   const request = dialect.read(body);
   const context = activeContext();
   // Read once, so that wrong amounts are told before anything waits.
-  plane.payers.chargesOf(payer, params.maxBudget, id);
+  plane.payers.chargesOf(payer, query.model, params.maxBudget, id);
   return {
     id, route: kind.route, dialect, request, body,
     deployment: mocked ? { ...route, origin: MOCK_ORIGIN, headers: [MOCK_HEADER, id] } : withHeaders(route, params.extraHeaders),
-    charges: () => [...plane.payers.chargesOf(payer, params.maxBudget, id), ...(context?.charges ?? []), ...(extra.charges ?? [])],
+    charges: () => [...plane.payers.chargesOf(payer, query.model, params.maxBudget, id), ...(context?.charges ?? []), ...(extra.charges ?? [])],
     user: payer.user ?? null,
     tags: payer.tags ?? [],
     metadata: metadataText(payer.metadata),

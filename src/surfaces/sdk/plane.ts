@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { UlidSource } from "../../base/ids.ts";
+import { entryOf, type Entry } from "../../domain/ledger/entry.ts";
 import type { PriceBook } from "../../domain/pricing/price.ts";
 import type { Deployment } from "../../domain/upstream/deployment.ts";
 import type { Dialect } from "../../domain/upstream/dialect.ts";
@@ -51,10 +52,12 @@ export interface CallDefaults extends Payer {
 /** Hears of every settlement and tells whom it concerns: the call itself, and those who wait for its money. */
 export class SettlementWatch implements Observer {
   readonly held: HeldQueue;
+  private readonly onEntry: ((entry: Entry) => void) | undefined;
   private readonly waiting = new Map<string, (settled: Settled) => void>();
 
-  constructor(held: HeldQueue) {
+  constructor(held: HeldQueue, onEntry?: (entry: Entry) => void) {
     this.held = held;
+    this.onEntry = onEntry;
   }
 
   /** The settlement of an attempt, also of one that its caller has left. */
@@ -70,7 +73,19 @@ export class SettlementWatch implements Observer {
     const { attemptId, scopes } = settled.attempt.facts;
     const then = this.waiting.get(attemptId);
     this.waiting.delete(attemptId);
+    if (this.onEntry !== undefined) this.tell(settled, this.onEntry);
     then?.(settled);
     for (const scope of scopes) this.held.wake(scope);
+  }
+
+  /** A listener that throws must not stop a settlement. */
+  private tell({ attempt, charge }: Settled, onEntry: (entry: Entry) => void): void {
+    try {
+      onEntry(entryOf(attempt.facts, attempt.hold.nanoUsd, charge));
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }

@@ -134,6 +134,7 @@ export class Tollgate implements AsyncDisposable {
     const { opened } = this;
     if (opened !== undefined) {
       const plane = await opened;
+      // Streams that nobody reads would keep their calls open: their time-out ends them.
       await new Promise<void>((resolve) => plane.engine.whenIdle(resolve));
       await this.flush();
       await this.parts.close(plane);
@@ -147,7 +148,18 @@ export class Tollgate implements AsyncDisposable {
 
   /** @internal What other surfaces of Tollgate run their calls on. */
   readonly plane = (): SdkPlane | Promise<SdkPlane> => {
-    this.opened ??= this.parts.open();
+    if (this.opened === undefined) {
+      const opened = this.parts.open();
+      this.opened = opened;
+      if (opened instanceof Promise) {
+        opened.then((plane) => {
+          if (this.opened === opened) this.opened = plane;
+        }, () => {
+          // Books that could not be opened are tried again by the next call.
+          if (this.opened === opened) this.opened = undefined;
+        });
+      }
+    }
     return this.opened;
   };
 
