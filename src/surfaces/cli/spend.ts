@@ -18,8 +18,9 @@ const PREFERRED = ["gpt-4o", "claude-sonnet-4-5"];
 const REQUEST = { max_tokens: 1_000, messages: [{ role: "user", content: "Tell me a long story about a toll gate." }] };
 
 /**
- * Sends chat completions with a key, one after the other, until its budget refuses one, and shows each cost.
- * @throws TollgateError for any other error, and `invalid_request` if the budget still stands after `maxRequests`
+ * Sends chat completions with a key, one after the other, until its budget refuses one or `maxRequests` are sent, and shows
+ * each cost.
+ * @throws TollgateError for any other error
  */
 export async function spendUntilRefused(terminal: Terminal, gateway: GatewayAddress, options: SpendOptions): Promise<void> {
   const model = options.model ?? (await chooseModel(gateway));
@@ -42,7 +43,8 @@ export async function spendUntilRefused(terminal: Terminal, gateway: GatewayAddr
     told(terminal, answer, number, error, spent, json);
     return;
   }
-  throw new TollgateError("invalid_request", `After ${count(options.maxRequests)} requests (${dollars(spent)}) nothing was refused. Give the key a budget, or raise --requests.`);
+  if (json) writeJson(terminal, { requests: options.maxRequests, spent_nano_usd: spent.toString(), refused: null });
+  else terminal.out(`\n${count(options.maxRequests)} requests for ${dollars(spent)}, and none was refused. --requests sends more.\n`);
 }
 
 function told(terminal: Terminal, answer: GatewayAnswer, number: number, error: TollgateError, spent: bigint, json: boolean): void {
