@@ -19,6 +19,8 @@ function* codesOf(error: unknown): Generator<string> {
 
 /** Certain that nothing was sent; when in doubt, no. */
 export function neverConnected(error: unknown): boolean {
+  // The one reason that `fetch` gives without a code: it refuses ports of other protocols.
+  if (((error as { cause?: { message?: unknown } | null } | null)?.cause ?? undefined)?.message === "bad port") return true;
   for (const code of codesOf(error)) if (NEVER_CONNECTED.has(code)) return true;
   return false;
 }

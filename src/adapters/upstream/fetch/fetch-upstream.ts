@@ -81,21 +81,21 @@ class FetchExchange implements UpstreamExchange {
   private async read(body: ReadableStream<Uint8Array>): Promise<void> {
     const reader = body.getReader();
     for (;;) {
-      if (this.paused) {
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-        });
-      }
+      await this.mayGoOn();
       if (this.over) return;
       const { done, value } = await reader.read();
+      // Paused while it was read: told once resumed.
+      if (!done) await this.mayGoOn();
       if (done || this.over) return;
-      if (this.paused) {
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-        });
-        if (this.over) return;
-      }
       this.tell(() => this.events.bytes(value));
+    }
+  }
+
+  private async mayGoOn(): Promise<void> {
+    while (this.paused && !this.over) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
     }
   }
 
