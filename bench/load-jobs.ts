@@ -45,6 +45,8 @@ export interface JobResult {
   readonly seconds: number;
   /** CPU of the target's process tree per completed request. */
   readonly cpuMicrosPerRequest: number;
+  /** The same for each thread of the target's own process. */
+  readonly threads: readonly { readonly name: string; readonly cpuMicrosPerRequest: number }[];
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** How late the generator itself sent, at the 99th percentile (open loop only). */

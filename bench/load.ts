@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { LoadConnection } from "./load-connection.ts";
 import type { Exchange } from "./load-connection.ts";
 import type { ClosedJob, HoldJob, Job, JobResult, OpenJob } from "./load-jobs.ts";
-import { cpuNanoseconds } from "./process-tree.ts";
+import { cpuNanoseconds, threadNanoseconds } from "./process-tree.ts";
 import { CHUNK_INTERVAL_MS, STREAM_CHUNKS } from "./traffic.ts";
 
 const CLIENTS_READY_AT_START = 64;
@@ -18,6 +18,7 @@ class Tally {
   private failed = 0;
   private problem: string | undefined;
   private cpu = 0;
+  private threads = new Map<string, number>();
   private beganAt = 0;
   private beganMicros = 0;
   running = false;
@@ -29,6 +30,7 @@ class Tally {
   begin(): void {
     this.running = true;
     this.cpu = this.pid === 0 ? 0 : cpuNanoseconds(this.pid);
+    this.threads = this.pid === 0 ? new Map() : threadNanoseconds(this.pid);
     this.beganAt = performance.now();
     this.beganMicros = monotonicMicros();
   }
@@ -56,6 +58,7 @@ class Tally {
       completed: this.latencies.length, failed: this.failed, problem: this.problem, seconds,
       cpuMicrosPerRequest: cpu / 1_000 / Math.max(1, this.latencies.length),
       p50Ms: percentile(this.latencies, 0.5), p99Ms: percentile(this.latencies, 0.99), sendLagP99Ms: percentile(this.lags, 0.99),
+      threads: this.pid === 0 ? [] : [...threadNanoseconds(this.pid)].map(([name, nanoseconds]) => ({ name, cpuMicrosPerRequest: (nanoseconds - (this.threads.get(name) ?? 0)) / 1_000 / Math.max(1, this.latencies.length) })),
       windowMicros: [this.beganMicros, monotonicMicros()],
     };
   }

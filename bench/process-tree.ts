@@ -49,3 +49,10 @@ export function cpuNanoseconds(pid: number): number {
 export function residentBytes(pid: number): number {
   return tree(pid).reduce((sum, each) => sum + Number(/VmRSS:\s*(\d+) kB/.exec(read(`/proc/${each}/status`))?.[1] ?? 0) * 1_024, 0);
 }
+
+/** CPU time of each living thread of one process so far, in nanoseconds; the names are the kernel's. */
+export function threadNanoseconds(pid: number): Map<string, number> {
+  return new Map(threads(pid).map((thread): [string, number] => [
+    `${thread} ${read(`/proc/${pid}/task/${thread}/comm`).trim()}`, Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(" ")[0] || 0),
+  ]));
+}

@@ -123,6 +123,7 @@ export async function profileParts(ground: Ground, options: Options, say: Say): 
     const job = options.streams ? streamJob : plainJob;
     const result = await ground.work(job(running, options.warmUpMs, options.plainMs));
     await stopChild(running.child, 40_000);
+    for (const thread of result.threads) process.stdout.write(`${thread.name} ${thread.cpuMicrosPerRequest.toFixed(2)}\n`);
     const shares = readProfiles(folder, result.windowMicros);
     const heading = `\n${target.title}: ${result.cpuMicrosPerRequest.toFixed(0)} µs CPU per ${options.streams ? "stream" : "request"} under the profiler, ${result.completed} requests, ${result.failed} failed`;
     process.stdout.write(`${lines(`${heading}\n`, shares.parts, result, 99)}\n\n${lines(`${target.title}, functions by their own time\n`, shares.functions, result, FUNCTIONS_SHOWN)}\n`);

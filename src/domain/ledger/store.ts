@@ -1,5 +1,6 @@
 import type { CostSource } from "../analytics/source.ts";
 import type { Entry } from "./entry.ts";
+import type { EntryLines } from "./entry-lines.ts";
 import type { Balance } from "./ports.ts";
 
 /** A row of the control plane: a key, team, member, user or customer, as JSON text with its version. */
@@ -22,6 +23,8 @@ export interface RecordChange {
 
 export interface Batch {
   readonly entries: readonly Entry[];
+  /** Entries after those, as the gate writes them: text is cheaper to hand to another thread than objects. */
+  readonly lines?: EntryLines;
   /** Absolute balances as of the last of these entries. */
   readonly balances: readonly Balance[];
   /** Sequence number of the newest journal record that these entries cover. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../base/clock.ts";
 import { TollgateError } from "../../../base/errors.ts";
-import { entryOf, type AttemptFacts, type Charge, type Entry, type HoldRecord, type SettleRecord } from "../../../domain/ledger/entry.ts";
+import { entryOf, type AttemptFacts, type Charge, type Entry, type HoldRecord } from "../../../domain/ledger/entry.ts";
+import type { EntryText } from "../../../domain/ledger/entry-lines.ts";
 import { counterId } from "../../../domain/ledger/counter-id.ts";
 import type { Balance, Journal } from "../../../domain/ledger/ports.ts";
 import type { Ask, Hold } from "../../../domain/limits/ask.ts";
@@ -52,8 +53,11 @@ export interface MemoryBooksOptions {
   /** Balances that the ledger holds, by counter id. */
   readonly stored: ReadonlyMap<string, bigint>;
   /** Told each entry once it is in the journal, in order. */
-  readonly onEntry: (entry: Entry, sequence: number) => void;
+  readonly onEntry: OnEntry;
 }
+
+/** @param text the entry's JSON, as it stands in the journal */
+export type OnEntry = (entry: Entry, sequence: number, text: EntryText) => void;
 
 /**
  * Counters in memory: deciding and holding is one function call, durable with the turn's journal write (GATE 1.4).
@@ -63,7 +67,7 @@ export class MemoryBooks implements Books {
   private readonly clock: Clock;
   private readonly journal: Journal;
   private readonly stored: (id: string) => bigint;
-  private readonly onEntry: (entry: Entry, sequence: number) => void;
+  private readonly onEntry: OnEntry;
   private readonly counters = new Map<string, Counter>();
   private readonly compiled = new WeakMap<ChargeSet, CompiledSet>();
   private readonly attempts = new Map<string, MemoryAttempt>();
@@ -132,16 +136,16 @@ export class MemoryBooks implements Books {
     if (attempt.soft.length > 0) attempt.softCrossed = this.crossed(attempt.soft, attempt.facts.at);
     if (charge.cost > attempt.hold.nanoUsd) this.overages += 1;
     const entry = entryOf(attempt.facts, attempt.hold.nanoUsd, charge);
-    const record: SettleRecord = { type: "settle", entry };
+    const text: EntryText = JSON.stringify(entry);
     let answered = false;
-    this.journal.append(JSON.stringify(record), (error, sequence) => {
+    this.journal.append(`{"type":"settle","entry":${text}}`, (error, sequence) => {
       if (error === undefined) {
         this.journal.closed(attempt.facts.attemptId);
         for (const bucket of attempt.buckets) {
           bucket.posted += charge.cost;
           this.dirty.add(bucket);
         }
-        this.onEntry(entry, sequence);
+        this.onEntry(entry, sequence, text);
       }
       if (answered) return;
       answered = true;
@@ -169,7 +173,7 @@ export class MemoryBooks implements Books {
       bucket.posted += cost;
       this.dirty.add(bucket);
     }
-    this.onEntry(entry, sequence);
+    this.onEntry(entry, sequence, JSON.stringify(entry));
   }
 
   /**

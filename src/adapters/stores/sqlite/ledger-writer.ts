@@ -1,5 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
+import type { Entry } from "../../../domain/ledger/entry.ts";
+import { forEachEntry } from "../../../domain/ledger/entry-lines.ts";
 import type { Balance } from "../../../domain/ledger/ports.ts";
 import type { Batch, RecordChange, StoredRecord } from "../../../domain/ledger/store.ts";
 import { LIFETIME } from "../../../domain/windows/window.ts";
@@ -47,12 +49,14 @@ export class LedgerWriter {
       let newestAt = 0;
       let lastSequence = 0;
       const balances = new Map<string, Balance>();
+      const insert = (entry: Entry): void => {
+        if (this.insertEntry.run(...valuesOf(entry)).changes === 0) return;
+        this.rollups.add(entry);
+        if (entry.at > newestAt) newestAt = entry.at;
+      };
       for (const batch of batches) {
-        for (const entry of batch.entries) {
-          if (this.insertEntry.run(...valuesOf(entry)).changes === 0) continue;
-          this.rollups.add(entry);
-          if (entry.at > newestAt) newestAt = entry.at;
-        }
+        for (const entry of batch.entries) insert(entry);
+        if (batch.lines !== undefined) forEachEntry(batch.lines, decode, insert);
         for (const balance of batch.balances) balances.set(balance.counter, balance);
         lastSequence = Math.max(lastSequence, batch.lastSequence);
       }
@@ -101,4 +105,8 @@ export class LedgerWriter {
       throw error;
     }
   }
+}
+
+function decode(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8", start, end);
 }

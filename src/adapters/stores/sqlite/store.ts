@@ -64,7 +64,8 @@ class SqliteStore implements LedgerStore {
   }
 
   write(batch: Batch): void {
-    this.writer.post({ type: "write", batch });
+    // The lines are moved, not copied.
+    this.writer.post({ type: "write", batch }, batch.lines === undefined ? [] : [batch.lines.bytes.buffer]);
   }
 
   onCommitted(listener: (lastSequence: number) => void): void {

@@ -40,8 +40,8 @@ export class WorkerCalls {
     });
   }
 
-  post(message: object): void {
-    this.worker.postMessage(message);
+  post(message: object, moved: readonly ArrayBuffer[] = []): void {
+    this.worker.postMessage(message, moved);
   }
 
   async terminate(): Promise<void> {

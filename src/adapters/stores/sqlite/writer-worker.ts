@@ -70,7 +70,7 @@ function receive(request: WriterRequest): void {
   switch (request.type) {
     case "write":
       pending.push(request.batch);
-      pendingRows += request.batch.entries.length;
+      pendingRows += request.batch.entries.length + (request.batch.lines?.count ?? 0);
       // While the disk is full the back-off decides, not the next batch.
       if (failing) return;
       if (pendingRows >= COMMIT_ROWS) commit();
