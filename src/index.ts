@@ -15,3 +15,8 @@ export type { CallDefaults } from "./surfaces/sdk/plane.ts";
 export type { Tollgate } from "./surfaces/sdk/tollgate.ts";
 export type * from "./surfaces/sdk/wire-types.ts";
 export type * from "./surfaces/sdk/responses-wire-types.ts";
+export { CostAnalyzer, type CostAnalyzerOptions } from "./app/books/cost-analyzer.ts";
+export type { AnalysisQuery, Comparison, DayCosts, HourCosts, LabelCosts, TopQuery } from "./domain/analytics/analysis.ts";
+export type { CostFilter, Dimension } from "./domain/analytics/dimension.ts";
+export type { Period } from "./domain/analytics/period.ts";
+export type { Costs, Efficiency } from "./domain/analytics/rows.ts";

@@ -1,0 +1,132 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { TollgateError } from "../../base/errors.ts";
+import { Analysis, type AnalysisQuery, type Comparison, type DayCosts, type HourCosts, type LabelCosts, type TopQuery } from "../../domain/analytics/analysis.ts";
+import type { Dimension } from "../../domain/analytics/dimension.ts";
+import type { Costs, Efficiency } from "../../domain/analytics/rows.ts";
+import type { CostSource } from "../../domain/analytics/source.ts";
+import type { WeekDay } from "../../domain/windows/window.ts";
+
+export interface CostAnalyzerOptions {
+  /** An IANA name; UTC if left out. */
+  readonly timeZone?: string;
+  /** 0 is Sunday, the default. */
+  readonly weekStart?: WeekDay;
+  /** Epoch milliseconds; the system's clock if left out. */
+  readonly now?: () => number;
+}
+
+/** What gives its costs to an analyzer, such as a tracker. */
+export interface HasCosts {
+  costs(): Promise<CostSource>;
+}
+
+/**
+ * Where the money went: over a ledger's file (or a gateway's data folder, also while it runs) or anything that has costs.
+ * Nothing is read before the first question. Rejects with TollgateError `not_found`, `ledger_unreadable`, `ledger_newer`,
+ * `invalid_time_zone`, `invalid_request`.
+ *
+ * @example
+ * const analyzer = new CostAnalyzer(".tollgate", { timeZone: "America/New_York" });
+ * console.log(await analyzer.totalCost({ days: 30 }), await analyzer.costByModel({ months: 1 }));
+ * await analyzer.close();
+ */
+export class CostAnalyzer {
+  private readonly of: string | HasCosts;
+  private readonly options: CostAnalyzerOptions;
+  private opened: Promise<Analysis> | undefined;
+
+  constructor(of: string | HasCosts = "costs.db", options: CostAnalyzerOptions = {}) {
+    this.of = of;
+    this.options = options;
+  }
+
+  /** Dollars. Thirty days of the calendar, today included, unless said otherwise. */
+  async totalCost(query: AnalysisQuery = {}): Promise<number> {
+    return (await this.total(query)).cost;
+  }
+
+  /** The total with its exact text, requests and tokens. */
+  async total(query: AnalysisQuery = {}): Promise<Costs> {
+    return (await this.analysis()).total(query);
+  }
+
+  async costByModel(query: TopQuery = {}): Promise<(LabelCosts & { model: string | null })[]> {
+    return (await this.by("model", query)).map((row) => ({ model: row.id, ...row }));
+  }
+
+  async costByProvider(query: TopQuery = {}): Promise<(LabelCosts & { provider: string | null })[]> {
+    return (await this.by("provider", query)).map((row) => ({ provider: row.id, ...row }));
+  }
+
+  /** `user: null` are requests that named none. */
+  async costByUser(query: TopQuery = {}): Promise<(LabelCosts & { user: string | null })[]> {
+    return (await this.by("user", query)).map((row) => ({ user: row.id, ...row }));
+  }
+
+  /** A request with several tags counts under each of them, so these rows may sum to more than the total. */
+  async costByTag(query: TopQuery = {}): Promise<(LabelCosts & { tag: string | null })[]> {
+    return (await this.by("tag", query)).map((row) => ({ tag: row.id, ...row }));
+  }
+
+  async costByKey(query: TopQuery = {}): Promise<(LabelCosts & { key: string | null })[]> {
+    return (await this.by("key", query)).map((row) => ({ key: row.id, ...row }));
+  }
+
+  async by(dimension: Dimension, query: TopQuery = {}): Promise<LabelCosts[]> {
+    return (await this.analysis()).by(dimension, query);
+  }
+
+  /** Every local day of the period, those without costs too. */
+  async dailyCosts(query: AnalysisQuery = {}): Promise<DayCosts[]> {
+    return (await this.analysis()).days(query);
+  }
+
+  async hourlyCosts(query: AnalysisQuery = {}): Promise<HourCosts[]> {
+    return (await this.analysis()).hours(query);
+  }
+
+  /** By model: cost per token, tokens per request, cost per 1,000 output tokens, cached share. */
+  async costEfficiency(query: AnalysisQuery = {}): Promise<(LabelCosts & Efficiency)[]> {
+    return (await this.analysis()).efficiency(query);
+  }
+
+  /** This period with the one before it. */
+  async compare(query: AnalysisQuery = {}): Promise<Comparison> {
+    return (await this.analysis()).compare(query);
+  }
+
+  /** Closes what this analyzer opened; a tracker stays open. */
+  async close(): Promise<void> {
+    const opened = this.opened;
+    this.opened = undefined;
+    if (opened !== undefined && typeof this.of === "string") await (await opened).source.close();
+  }
+
+  private analysis(): Promise<Analysis> {
+    this.opened ??= this.open().catch((error: unknown) => {
+      this.opened = undefined;
+      throw error;
+    });
+    return this.opened;
+  }
+
+  private async open(): Promise<Analysis> {
+    const { now = Date.now, timeZone, weekStart } = this.options;
+    const source = typeof this.of === "string" ? await openFile(this.of) : await this.of.costs();
+    try {
+      return new Analysis(source, { now, timeZone, weekStart });
+    } catch (error) {
+      if (typeof this.of === "string") await source.close();
+      throw error;
+    }
+  }
+}
+
+/** @param path a ledger, or the folder of a gateway that has one */
+async function openFile(path: string): Promise<CostSource> {
+  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, "ledger.db") : path;
+  if (!existsSync(file)) throw new TollgateError("not_found", `There is no ledger at ${file}. Name the file of a CostTracker, or the data folder of a gateway.`);
+  const { openSqliteReader } = await import("../../adapters/stores/sqlite/store.ts");
+  return openSqliteReader(file).costs;
+}
