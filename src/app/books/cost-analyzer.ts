@@ -1,6 +1,3 @@
-import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { TollgateError } from "../../base/errors.ts";
 import { Analysis, type AnalysisQuery, type Comparison, type DayCosts, type HourCosts, type LabelCosts, type TopQuery } from "../../domain/analytics/analysis.ts";
 import type { Dimension } from "../../domain/analytics/dimension.ts";
 import type { Costs, Efficiency } from "../../domain/analytics/rows.ts";
@@ -113,7 +110,7 @@ export class CostAnalyzer {
 
   private async open(): Promise<Analysis> {
     const { now = Date.now, timeZone, weekStart } = this.options;
-    const source = typeof this.of === "string" ? await openFile(this.of) : await this.of.costs();
+    const source = typeof this.of === "string" ? (await import("./open-costs.ts")).openCosts(this.of) : await this.of.costs();
     try {
       return new Analysis(source, { now, timeZone, weekStart });
     } catch (error) {
@@ -121,12 +118,4 @@ export class CostAnalyzer {
       throw error;
     }
   }
-}
-
-/** @param path a ledger, or the folder of a gateway that has one */
-async function openFile(path: string): Promise<CostSource> {
-  const file = existsSync(path) && statSync(path).isDirectory() ? join(path, "ledger.db") : path;
-  if (!existsSync(file)) throw new TollgateError("not_found", `There is no ledger at ${file}. Name the file of a CostTracker, or the data folder of a gateway.`);
-  const { openSqliteReader } = await import("../../adapters/stores/sqlite/store.ts");
-  return openSqliteReader(file).costs;
 }
