@@ -1,4 +1,5 @@
 import { TollgateError } from "../base/errors.ts";
+import type { InFlightItem } from "../base/in-flight.ts";
 import type { AttemptStatus, Charge, EstimateReason } from "../domain/ledger/entry.ts";
 import type { OpenAttempt } from "../domain/limits/books.ts";
 import type { Price } from "../domain/pricing/price.ts";
@@ -16,7 +17,9 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
  * One upstream try: driven by the upstream's events, settled exactly once. The client may leave at any time; the
  * metering goes on without it.
  */
-export class Attempt implements UpstreamEvents {
+export class Attempt implements UpstreamEvents, InFlightItem {
+  /** Among the engine's attempts. */
+  place = -1;
   private readonly engine: Engine;
   private readonly call: Call;
   private readonly client: Client;

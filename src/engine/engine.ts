@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { TollgateError } from "../base/errors.ts";
+import { InFlight } from "../base/in-flight.ts";
 import type { AttemptFacts } from "../domain/ledger/entry.ts";
 import type { Books, OpenAttempt, Refusal } from "../domain/limits/books.ts";
 import type { ChargeSet } from "../domain/limits/limit.ts";
@@ -57,7 +58,7 @@ export class Engine {
   readonly prices: PriceBook;
   readonly settings: EngineSettings;
   readonly observer: Observer;
-  private readonly attempts = new Set<Attempt>();
+  private readonly attempts = new InFlight<Attempt>();
   private onIdle: (() => void) | undefined;
 
   constructor(options: EngineOptions) {
@@ -93,7 +94,9 @@ export class Engine {
   /** Gives up attempts that have passed their deadline. Called about once a second. */
   tick(): void {
     const now = this.clock.monotonic();
-    for (const attempt of this.attempts) if (now >= attempt.deadlineMs) attempt.expire("timeout");
+    this.attempts.forEach((attempt) => {
+      if (now >= attempt.deadlineMs) attempt.expire("timeout");
+    });
   }
 
   /** Resolves by `then` once no attempt is open. */
@@ -104,7 +107,7 @@ export class Engine {
 
   /** Ends everything that is still open and charges the holds (GATE 5.7). */
   cancelAll(): void {
-    for (const attempt of this.attempts) attempt.expire("shutdown");
+    this.attempts.forEach((attempt) => attempt.expire("shutdown"));
   }
 
   get inFlight(): number {

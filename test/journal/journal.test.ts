@@ -67,7 +67,7 @@ test("8.4 garbage after the last record in the newest segment is a torn record, 
 
 test("8.3 a segment goes only once its records are in the ledger, and open holds live on in a newer one", async () => {
   const first = journal();
-  first.opened("A", '{"type":"hold","facts":{"attemptId":"A"}}');
+  first.opened({ record: '{"type":"hold","facts":{"attemptId":"A"}}', place: -1 });
   await append(first, "x".repeat(17 * 1024 * 1024));
   await append(first, "next");
   expect(readdirSync(folder)).toHaveLength(2);

@@ -2,7 +2,8 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSyn
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { TollgateError } from "../../base/errors.ts";
-import type { Journal } from "../../domain/ledger/ports.ts";
+import { InFlight } from "../../base/in-flight.ts";
+import type { Journal, OpenHold } from "../../domain/ledger/ports.ts";
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 250;
@@ -33,7 +34,7 @@ export class FileJournal implements Journal {
   private waiting: Waiting[] = [];
   private scheduled = false;
   private retry: NodeJS.Timeout | undefined;
-  private readonly open = new Map<string, string>();
+  private readonly open = new InFlight<OpenHold>();
   /** Closed segments and the last sequence number in each, oldest first. */
   private readonly finished: { path: string; last: number }[] = [];
   private current = "";
@@ -54,12 +55,12 @@ export class FileJournal implements Journal {
     setImmediate(() => this.flush());
   }
 
-  opened(attemptId: string, record: string): void {
-    this.open.set(attemptId, record);
+  opened(hold: OpenHold): void {
+    this.open.add(hold);
   }
 
-  closed(attemptId: string): void {
-    this.open.delete(attemptId);
+  closed(hold: OpenHold): void {
+    this.open.delete(hold);
   }
 
   /** Writes what waits, now. Called at the end of each turn with records, and before the process ends. */
@@ -118,7 +119,7 @@ export class FileJournal implements Journal {
     this.size = 0;
     try {
       let text = "";
-      for (const record of this.open.values()) text += this.line(record);
+      this.open.forEach(({ record }) => { text += this.line(record); });
       if (text !== "") this.write(Buffer.from(text, "utf8"));
     } catch (problem) {
       this.descriptor = previous;

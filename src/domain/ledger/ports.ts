@@ -1,3 +1,9 @@
+import type { InFlightItem } from "../../base/in-flight.ts";
+/** The hold record of an attempt, while it may be open. */
+export interface OpenHold extends InFlightItem {
+  readonly record: string;
+}
+
 /** The append-only file that a hold is in before a provider sees a byte, and a cost before a client sees its end. */
 export interface Journal {
   /**
@@ -6,8 +12,8 @@ export interface Journal {
    */
   append(record: string, then: (error: Error | undefined, sequence: number) => void, mustLand?: boolean): void;
   /** The hold record of an attempt that is open: copied into each new segment until `closed`. */
-  opened(attemptId: string, record: string): void;
-  closed(attemptId: string): void;
+  opened(hold: OpenHold): void;
+  closed(hold: OpenHold): void;
 }
 
 /** One counter's money, absolute, as of the entries sent with it. */

@@ -1,9 +1,10 @@
 import type { Clock } from "../../../base/clock.ts";
 import { TollgateError } from "../../../base/errors.ts";
+import { InFlight, type InFlightItem } from "../../../base/in-flight.ts";
 import { entryOf, type AttemptFacts, type Charge, type Entry, type HoldRecord } from "../../../domain/ledger/entry.ts";
 import type { EntryText } from "../../../domain/ledger/entry-lines.ts";
 import { counterId } from "../../../domain/ledger/counter-id.ts";
-import type { Balance, Journal } from "../../../domain/ledger/ports.ts";
+import type { Balance, Journal, OpenHold } from "../../../domain/ledger/ports.ts";
 import type { Ask, Hold } from "../../../domain/limits/ask.ts";
 import type { Books, OpenAttempt, Opening, RateStanding, Refusal } from "../../../domain/limits/books.ts";
 import { amountOf, decide, type Decision, type Standing } from "../../../domain/limits/decide.ts";
@@ -36,7 +37,9 @@ interface Reserved {
   readonly amount: bigint;
 }
 
-interface MemoryAttempt extends OpenAttempt {
+interface MemoryAttempt extends OpenAttempt, InFlightItem {
+  /** As the journal keeps it. */
+  journalled: OpenHold | undefined;
   readonly buckets: Bucket[];
   readonly slots: readonly SlotCounter[];
   readonly reserved: readonly Reserved[];
@@ -70,7 +73,7 @@ export class MemoryBooks implements Books {
   private readonly onEntry: OnEntry;
   private readonly counters = new Map<string, Counter>();
   private readonly compiled = new WeakMap<ChargeSet, CompiledSet>();
-  private readonly attempts = new Map<string, MemoryAttempt>();
+  private readonly attempts = new InFlight<MemoryAttempt>();
   private dirty = new Set<Bucket>();
   /** Windows that had ended when their entries were replayed. */
   private readonly past = new Map<string, Bucket>();
@@ -103,12 +106,15 @@ export class MemoryBooks implements Books {
       return;
     }
     const attempt = this.hold(ask, facts, decision.hold, decision.sendCap, sets, monotonic);
-    this.attempts.set(facts.attemptId, attempt);
+    this.attempts.add(attempt);
     const record: HoldRecord = { type: "hold", facts, held: decision.hold.nanoUsd.toString() };
     const text = JSON.stringify(record);
     this.journal.append(text, (error) => {
       if (error === undefined) {
-        if (!attempt.closed) this.journal.opened(facts.attemptId, text);
+        if (!attempt.closed) {
+          attempt.journalled = { record: text, place: -1 };
+          this.journal.opened(attempt.journalled);
+        }
         then({ kind: "open", attempt });
         return;
       }
@@ -140,7 +146,7 @@ export class MemoryBooks implements Books {
     let answered = false;
     this.journal.append(`{"type":"settle","entry":${text}}`, (error, sequence) => {
       if (error === undefined) {
-        this.journal.closed(attempt.facts.attemptId);
+        if (attempt.journalled !== undefined) this.journal.closed(attempt.journalled);
         for (const bucket of attempt.buckets) {
           bucket.posted += charge.cost;
           this.dirty.add(bucket);
@@ -199,7 +205,7 @@ export class MemoryBooks implements Books {
       bucket.spent = sum;
       bucket.posted = sum;
       this.dirty.add(bucket);
-      for (const attempt of this.attempts.values()) this.attach(attempt, limit, bucket);
+      this.attempts.forEach((attempt) => this.attach(attempt, limit, bucket));
     }
   }
 
@@ -328,7 +334,7 @@ export class MemoryBooks implements Books {
       if (set.payer !== undefined) payerSpent = set.payer.at(facts.at).spent;
     }
     const softCrossed = soft.length === 0 ? NONE : this.crossed(soft, facts.at);
-    return { facts, hold, sendCap, softCrossed, rates, payerSpent, soft, buckets, slots, reserved, closed: false };
+    return { place: -1, journalled: undefined, facts, hold, sendCap, softCrossed, rates, payerSpent, soft, buckets, slots, reserved, closed: false };
   }
 
   private crossed(soft: readonly Check[], at: number): Limit[] {
@@ -342,7 +348,7 @@ export class MemoryBooks implements Books {
 
   private release(attempt: MemoryAttempt): void {
     attempt.closed = true;
-    this.attempts.delete(attempt.facts.attemptId);
+    this.attempts.delete(attempt);
     for (const slot of attempt.slots) slot.inUse -= 1n;
   }
 
