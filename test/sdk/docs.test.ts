@@ -1,0 +1,34 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startMockProvider, type MockProvider } from "../support/mock-provider.ts";
+
+const FOLDER = new URL("../../docs/sdk/", import.meta.url);
+const run = promisify(execFile);
+let provider: MockProvider;
+
+beforeAll(async () => {
+  provider = await startMockProvider();
+});
+
+afterAll(() => provider.close());
+
+const snippets = readdirSync(FOLDER)
+  .filter((name) => name.endsWith(".md"))
+  .flatMap((name) => [...readFileSync(new URL(name, FOLDER), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)].map((match, at) => [name, at + 1, match[1] ?? ""] as const));
+
+test("there are snippets to run", () => {
+  expect(snippets.length).toBeGreaterThan(8);
+});
+
+test.each(snippets)("docs/sdk/%s, snippet %i runs as it stands", async (_name, _number, code) => {
+  const source = (path: string): string => JSON.stringify(fileURLToPath(new URL(`../../src/${path}.ts`, import.meta.url)));
+  const script = code.replaceAll('"tollgate/money"', source("money")).replaceAll('"tollgate"', source("index"));
+  const { stdout, stderr } = await run(process.execPath, ["--input-type=module-typescript", "-e", script], {
+    env: { PATH: process.env["PATH"], OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: `${provider.url}/v1` },
+  });
+  expect(stderr).toBe("");
+  if (code.includes("console.log")) expect(stdout).not.toBe("");
+});
