@@ -55,7 +55,8 @@ export function mergePayers(outer: Payer | undefined, inner: Payer): Payer {
   if (outer === undefined) return inner;
   return {
     user: inner.user ?? outer.user,
-    tags: unique([...(outer.tags ?? []), ...(inner.tags ?? [])]),
+    // What is no list is left as it is, to be refused when the call is read.
+    tags: inner.tags !== undefined && !Array.isArray(inner.tags) ? inner.tags : unique([...(outer.tags ?? []), ...(inner.tags ?? [])]),
     metadata: outer.metadata === undefined ? inner.metadata : { ...outer.metadata, ...inner.metadata },
     session: inner.session ?? outer.session,
   };

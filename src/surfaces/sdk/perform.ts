@@ -16,6 +16,8 @@ import { runCall, type PreparedCall, type Ran } from "./run-call.ts";
 const TIMEOUT_MS = 600_000;
 const MAX_RETRIES = 2;
 const METADATA_BYTES_MAX = 16_384;
+const TAGS_MAX = 64;
+const TAG_BYTES_MAX = 256;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -38,6 +40,7 @@ export async function perform<Answer extends object, Event>(plane: SdkPlane, kin
   const log = new CallLog(plane.callbacks, id, kind.type);
   const attempts: Settled[] = [];
   try {
+    if (typeof given !== "object" || given === null) throw new TollgateError("invalid_request", "A call takes one object of parameters, such as { model, messages }.");
     const startedMs = plane.clock.monotonic();
     const payerOf = (params: Params): Payer => mergePayers(mergePayers(plane.defaults, activeContext()?.payer ?? {}), params);
     const describe = (params: Params): void => log.set({ model: String(params.model), messages: kind.input(params), payer: payerOf(params), stream: params.stream === true }, params.mockResponse !== undefined);
@@ -82,8 +85,10 @@ interface Preparation {
 function prepare<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, params: Params, payer: Payer, { id, startedMs, extra, log, attempts }: Preparation): PreparedCall {
   const dialect = plane.dialects[kind.type];
   const { defaults } = plane;
+  if (typeof params.model !== "string") throw new TollgateError("invalid_request", 'model must be a text such as "openai/gpt-4o-mini".', { param: "model" });
+  checkTags(payer.tags);
   const mocked = params.mockResponse !== undefined;
-  const query = { type: kind.type, model: String(params.model), apiKey: params.apiKey ?? defaults.apiKey, apiBase: params.apiBase ?? defaults.apiBase, mocked };
+  const query = { type: kind.type, model: params.model, apiKey: params.apiKey ?? defaults.apiKey, apiBase: params.apiBase ?? defaults.apiBase, mocked };
   const route = plane.route(query);
   const content = providerBody(params);
   if (payer.user !== undefined && (params.forwardUser ?? defaults.forwardUser) === true) content[userFieldOf(route)] = payer.user;
@@ -174,6 +179,13 @@ function bytesOf(content: Record<string, unknown>): Uint8Array {
     return encoder.encode(JSON.stringify(content));
   } catch (cause) {
     throw new TollgateError("invalid_request", `The parameters cannot be written as JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function checkTags(tags: unknown): void {
+  if (tags === undefined) return;
+  if (!Array.isArray(tags) || tags.length > TAGS_MAX || tags.some((tag) => typeof tag !== "string" || tag === "" || encoder.encode(tag).length > TAG_BYTES_MAX)) {
+    throw new TollgateError("invalid_request", `tags must be a list of at most ${TAGS_MAX} texts, each of 1 to ${TAG_BYTES_MAX} bytes.`, { param: "tags" });
   }
 }
 

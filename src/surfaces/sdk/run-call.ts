@@ -142,10 +142,17 @@ function waitForMoney(plane: SdkPlane, call: PreparedCall, attemptsBefore: numbe
 function start(plane: SdkPlane, call: PreparedCall, attemptsBefore: number): AttemptClient {
   const client: AttemptClient = new AttemptClient((attempt) => plane.watch.expect(attempt.facts.attemptId, (settled) => client.settledAs(settled)));
   const { request, dialect, body, deployment, route, user, tags, metadata } = call;
-  client.handle = plane.engine.start({
-    requestId: call.id, at: plane.clock.now(), route, dialect, request, body, charges: call.charges(), deployments: [deployment],
-    keyId: null, teamId: null, userId: null, customer: user, tags, metadata, attemptsBefore,
-  }, client);
+  try {
+    client.handle = plane.engine.start({
+      requestId: call.id, at: plane.clock.now(), route, dialect, request, body, charges: call.charges(), deployments: [deployment],
+      keyId: null, teamId: null, userId: null, customer: user, tags, metadata, attemptsBefore,
+    }, client);
+  } catch (error) {
+    // The engine speaks to operators of a gateway; a program has no model_list.
+    throw error instanceof TollgateError && error.code === "unpriced"
+      ? new TollgateError("unpriced", `The model "${request.model}" has no price, and a hard budget applies. Use a model with a price, or give its prices to Tollgate.`, { param: "model" })
+      : error;
+  }
   return client;
 }
 

@@ -32,6 +32,7 @@ const FLUSH_MS = 10_000;
 export class Tollgate implements AsyncDisposable {
   private readonly parts: TollgateParts;
   private opened: SdkPlane | Promise<SdkPlane> | undefined;
+  private closing: Promise<void> | undefined;
 
   /** @internal */
   constructor(parts: TollgateParts) {
@@ -129,17 +130,12 @@ export class Tollgate implements AsyncDisposable {
     await this.parts.callbacks.flush(FLUSH_MS);
   };
 
-  /** Waits for calls in flight and callbacks, then closes the books. */
-  readonly close = async (): Promise<void> => {
-    const { opened } = this;
-    if (opened !== undefined) {
-      const plane = await opened;
-      // Streams that nobody reads would keep their calls open: their time-out ends them.
-      await new Promise<void>((resolve) => plane.engine.whenIdle(resolve));
-      await this.flush();
-      await this.parts.close(plane);
-    }
-    this.opened = undefined;
+  /** Waits for calls in flight and callbacks, then closes the books. A later call opens them again. */
+  readonly close = (): Promise<void> => {
+    this.closing ??= this.closeBooks().finally(() => {
+      this.closing = undefined;
+    });
+    return this.closing;
   };
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -162,6 +158,17 @@ export class Tollgate implements AsyncDisposable {
     }
     return this.opened;
   };
+
+  private async closeBooks(): Promise<void> {
+    const { opened } = this;
+    if (opened === undefined) return this.flush();
+    const plane = await opened;
+    // Streams that nobody reads keep their calls open: their time-out ends them.
+    await new Promise<void>((resolve) => plane.engine.whenIdle(resolve));
+    await this.flush();
+    this.opened = undefined;
+    await this.parts.close(plane);
+  }
 
   private async call<T>(run: (plane: SdkPlane) => Promise<T>): Promise<T> {
     const plane = this.plane();
