@@ -27,11 +27,29 @@ export function calendarSpan(unit: TimeUnit, epochMs: number, zone: string, week
 export function calendarSpans(unit: TimeUnit, from: number, to: number, zone: string, weekStart: WeekDay): NamedSpan[] {
   const spans: NamedSpan[] = [];
   for (let at = from; at < to; ) {
+    if (unit === "hour" && spans.length > 0) {
+      const before = spans.length;
+      steadyHours(spans, at, to, zone);
+      at = spans[spans.length - 1]?.end ?? at;
+      if (spans.length > before) continue;
+    }
     const span = calendarSpan(unit, at, zone, weekStart);
     spans.push({ start: Math.max(span.start, from), end: Math.min(span.end, to), name: nameOf(unit, span.start, zone) });
     at = span.end;
   }
   return spans;
+}
+
+/** The whole hours of the day after `at`, the beginning of an hour, if no clock changes in it: asking for each hour's offset costs more than its sums. */
+function steadyHours(spans: NamedSpan[], at: number, to: number, zone: string): void {
+  const offset = offsetMs(at, zone);
+  for (const part of [6, 12, 18, 24]) if (offsetMs(at + part * HOUR_MS, zone) !== offset) return;
+  // After a change within an hour the next one is not on the hour.
+  if ((at + offset) % HOUR_MS !== 0) return;
+  for (let hour = 0; hour < 24 && at + (hour + 1) * HOUR_MS <= to; hour += 1) {
+    const start = at + hour * HOUR_MS;
+    spans.push({ start, end: start + HOUR_MS, name: hourName(start, offset) });
+  }
 }
 
 /** From one full hour on the wall to the next, cut where the clocks change: such hours are shorter, none is longer. */
@@ -58,7 +76,7 @@ function changeBetween(before: number, at: number, zone: string): number {
 }
 
 function nameOf(unit: TimeUnit, start: number, zone: string): string {
-  if (unit === "hour") return hourName(start, zone);
+  if (unit === "hour") return hourName(start, offsetMs(start, zone));
   const name = dateText(localDayOf(start, zone));
   return unit === "month" ? name.slice(0, 7) : name;
 }
@@ -70,8 +88,7 @@ export function dateText(day: number): string {
 }
 
 /** The wall clock with its distance from UTC, so that an hour that comes twice has two names. */
-function hourName(start: number, zone: string): string {
-  const offset = offsetMs(start, zone);
+function hourName(start: number, offset: number): string {
   const wall = start + offset;
   const minutes = Math.floor((wall - Math.floor(wall / DAY_MS) * DAY_MS) / MINUTE_MS);
   const distance = Math.round(Math.abs(offset) / MINUTE_MS);
