@@ -4,6 +4,7 @@ import { crc32 } from "node:zlib";
 import { TollgateError } from "../../base/errors.ts";
 import { InFlight } from "../../base/in-flight.ts";
 import type { Journal, OpenHold } from "../../domain/ledger/ports.ts";
+import { LineBuffer } from "./line-buffer.ts";
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 250;
@@ -31,6 +32,7 @@ export class FileJournal implements Journal {
   private descriptor: number | undefined;
   private size = 0;
   private sequence: number;
+  private readonly lines = new LineBuffer();
   private waiting: Waiting[] = [];
   private scheduled = false;
   private retry: NodeJS.Timeout | undefined;
@@ -73,9 +75,9 @@ export class FileJournal implements Journal {
     let error: Error | undefined;
     try {
       if (this.descriptor === undefined || this.size > SEGMENT_BYTES) this.roll();
-      let text = "";
-      for (const waiting of batch) text += this.line(waiting.record);
-      this.write(Buffer.from(text, "utf8"));
+      this.lines.clear();
+      for (const waiting of batch) this.lines.add(this.sequence++, waiting.record);
+      this.write(this.lines.bytes);
     } catch (problem) {
       error = problem as Error;
       this.sequence = first;
@@ -104,12 +106,6 @@ export class FileJournal implements Journal {
     this.descriptor = undefined;
   }
 
-  private line(record: string): string {
-    const body = `${this.sequence} ${record}`;
-    this.sequence += 1;
-    return `${crc32(body).toString(16).padStart(8, "0")} ${body}\n`;
-  }
-
   private roll(): void {
     const path = join(this.folder, `${String(this.sequence).padStart(16, "0")}.journal`);
     const descriptor = openSync(path, "a");
@@ -118,9 +114,9 @@ export class FileJournal implements Journal {
     this.descriptor = descriptor;
     this.size = 0;
     try {
-      let text = "";
-      this.open.forEach(({ record }) => { text += this.line(record); });
-      if (text !== "") this.write(Buffer.from(text, "utf8"));
+      this.lines.clear();
+      this.open.forEach(({ record }) => this.lines.add(this.sequence++, record));
+      this.write(this.lines.bytes);
     } catch (problem) {
       this.descriptor = previous;
       this.size = before.size;

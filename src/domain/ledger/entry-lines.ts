@@ -11,14 +11,15 @@ export interface EntryLines {
 
 /**
  * Visits the entries one by one, so that a thousand of them are never all in memory as objects.
- * @param decode UTF-8 of the bytes from `start` to `end`
+ * @param decoderOf makes a function that reads the UTF-8 of the bytes from `start` to `end`
  */
-export function forEachEntry({ bytes }: EntryLines, decode: (bytes: Uint8Array, start: number, end: number) => string, visit: (entry: Entry) => void): void {
+export function forEachEntry({ bytes }: EntryLines, decoderOf: (bytes: Uint8Array<ArrayBuffer>) => (start: number, end: number) => string, visit: (entry: Entry) => void): void {
+  const decode = decoderOf(bytes);
   let start = 0;
   while (start < bytes.length) {
     const end = bytes.indexOf(10, start);
     if (end === -1) throw new RangeError("Broken invariant: the last entry has no line feed.");
-    visit(JSON.parse(decode(bytes, start, end)) as Entry);
+    visit(JSON.parse(decode(start, end)) as Entry);
     start = end + 1;
   }
 }

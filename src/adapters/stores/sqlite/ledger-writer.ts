@@ -56,7 +56,7 @@ export class LedgerWriter {
       };
       for (const batch of batches) {
         for (const entry of batch.entries) insert(entry);
-        if (batch.lines !== undefined) forEachEntry(batch.lines, decode, insert);
+        if (batch.lines !== undefined) forEachEntry(batch.lines, decoderOf, insert);
         for (const balance of batch.balances) balances.set(balance.counter, balance);
         lastSequence = Math.max(lastSequence, batch.lastSequence);
       }
@@ -107,6 +107,7 @@ export class LedgerWriter {
   }
 }
 
-function decode(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8", start, end);
+function decoderOf(bytes: Uint8Array<ArrayBuffer>): (start: number, end: number) => string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return (start, end) => buffer.toString("utf8", start, end);
 }
