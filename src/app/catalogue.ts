@@ -2,7 +2,7 @@ import { readCustomPrice } from "../adapters/prices/custom-price.ts";
 import { authHeaders, capFieldOf, providerEntry, PROVIDERS, routesOf, splitModel, type ProviderEntry, type ProviderRoutes } from "../adapters/providers/registry.ts";
 import { TollgateError } from "../base/errors.ts";
 import { limitsOf } from "../domain/limits/compile-limits.ts";
-import type { ChargeSet } from "../domain/limits/limit.ts";
+import type { ChargeSet, Limit } from "../domain/limits/limit.ts";
 import type { Price, PriceBook } from "../domain/pricing/price.ts";
 import { GLOBAL_SCOPE, type Scope } from "../domain/scopes/scope.ts";
 import type { Catalogue, Deployment } from "../domain/upstream/deployment.ts";
@@ -37,7 +37,7 @@ const NAME_LENGTH_MAX = 256;
  * @throws TollgateError `config_invalid` for deployments whose provider has no base URL
  * @example createCatalogue({ config, book, env: process.env }).deployments("gpt-4o-mini")[0]?.origin
  */
-export function createCatalogue(options: CatalogueOptions): Catalogue {
+export function createCatalogue(options: CatalogueOptions): Catalogue & { limits(): readonly Limit[] } {
   return new ConfiguredCatalogue(options);
 }
 
@@ -87,6 +87,12 @@ class ConfiguredCatalogue implements Catalogue {
 
   modelNames(): readonly string[] {
     return [...this.named.keys()];
+  }
+
+  /** Of every deployment in the configuration, wildcards included; what is called directly has none of its own. */
+  limits(): readonly Limit[] {
+    const wild = this.wild.map((model) => this.configured(model, "*"));
+    return [...[...this.named.values()].flat(), ...wild].flatMap((deployment) => deployment.charges.limits);
   }
 
   private add(deployment: Deployment): void {

@@ -5,9 +5,8 @@ import { createUndiciUpstream } from "../adapters/upstream/undici/undici-upstrea
 import type { Clock } from "../base/clock.ts";
 import { formatNanoUsd } from "../base/money.ts";
 import { UlidSource } from "../base/ids.ts";
-import type { LedgerStore } from "../domain/ledger/store.ts";
-import type { ChargeSet } from "../domain/limits/limit.ts";
-import type { Catalogue } from "../domain/upstream/deployment.ts";
+import type { Books } from "../domain/limits/books.ts";
+import type { Limit } from "../domain/limits/limit.ts";
 import { Engine } from "../engine/engine.ts";
 import { Holds } from "../engine/holds.ts";
 import { Directory } from "../engine/manage/directory.ts";
@@ -25,7 +24,7 @@ import { DIALECTS } from "./gateway/dialects.ts";
 import { drain } from "./gateway/drain.ts";
 import { listen } from "./gateway/listen.ts";
 import { masterKeyFor } from "./gateway/master-key.ts";
-import { openBooks, type OpenBooks } from "./gateway/open-books.ts";
+import { openBooks } from "./gateway/open-books.ts";
 import { openCatalogue } from "./gateway/open-catalogue.ts";
 
 const MACHINE_TIME: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
@@ -78,10 +77,9 @@ async function compose({ config, env, host, port, folder, simulation, time = MAC
     global, masterHash: hashKey(master.key), tokenRateLimitType: config.tokenRateLimitType, timeZone: config.timeZone, weekStart: config.weekStart,
     maxEndUserBudgetNanoUsd: config.maxEndUserBudgetNanoUsd, customersPerMinute: config.customersPerMinute,
   });
-  const open = await openBooks({ folder, directory, global: global.limits, log, closers, time });
+  const open = await openBooks({ folder, directory, log, closers, time });
   const { catalogue, prices, simulated } = await openCatalogue(config, env, simulation ?? {}, closers);
-  const spent = spentIn(open);
-  await seed(open, global, catalogue, spent);
+  await seed(open.books, [...global.limits, ...catalogue.limits()]);
   const upstream = createUndiciUpstream({ idleTimeoutMs: config.idleTimeoutMs });
   closers.add(() => upstream.destroy());
   const observer: GatewayObserver = observe(log, () => engine.inFlight);
@@ -104,8 +102,12 @@ async function compose({ config, env, host, port, folder, simulation, time = MAC
   };
   const management = new Management({
     directory, store: open.store, ids, clock: open.clock, hashKey, randomKey: () => `sk-${randomBytes(18).toString("base64url")}`,
-    standing: (scope, spec) => open.books.standing(scope, spec),
-    seed: (limits) => open.books.seed(limits, spent),
+    standing: (scope, spec) => open.books.standingNow(scope, undefined, spec),
+    seed: async (limits) => {
+      await seed(open.books, limits);
+      // What the windows begin with is committed before the change that brings them.
+      open.flush();
+    },
   });
   const handler = createRouter({
     plane, flush: open.flush, management, holds, store: open.store, books: open.books, observer, global, metricsAuth: config.metricsAuth,
@@ -127,18 +129,9 @@ async function compose({ config, env, host, port, folder, simulation, time = MAC
   return { url, masterKeyPath: master.path, simulated, modelNames: catalogue.modelNames(), recovered: open.recovered, log, close };
 }
 
-/** What a scope was charged, what is settled but not yet in the ledger included. */
-function spentIn(open: OpenBooks): LedgerStore["spent"] {
-  return (scope, model, from, to) => {
-    open.flush();
-    return open.store.spent(scope, model, from, to);
-  };
-}
-
-/** Limits of the configuration begin with what their scopes were charged before (GATE 6.3). */
-async function seed(open: OpenBooks, global: ChargeSet, catalogue: Catalogue, spent: LedgerStore["spent"]): Promise<void> {
-  await open.books.seed(global.limits, spent);
-  for (const name of catalogue.modelNames()) for (const deployment of catalogue.deployments(name)) await open.books.seed(deployment.charges.limits, spent);
+/** Limits begin with what their scopes were charged before (GATE 6.3). */
+function seed(books: Books, limits: readonly Limit[]): Promise<void> {
+  return new Promise((resolve, reject) => books.seed(limits, (error) => (error === undefined ? resolve() : reject(error))));
 }
 
 function observe(log: Logger, inFlight: () => number): GatewayObserver {

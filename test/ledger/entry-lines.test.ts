@@ -17,7 +17,7 @@ const START = Date.UTC(2026, 10, 24);
 function entry(index: number, customer: string): Entry {
   const requestId = `${ulidTime(START + index)}${String(index).padStart(16, "0")}`;
   return {
-    id: `${requestId}.01`, kind: "charge", requestId, attemptId: `${requestId}.01`, at: START + index, scopes: "global,key:K", keyId: "K", teamId: null, userId: null, customer, model: "m", provider: "p",
+    id: `${requestId}.01`, kind: "charge", counter: null, requestId, attemptId: `${requestId}.01`, at: START + index, scopes: "global,key:K", keyId: "K", teamId: null, userId: null, customer, model: "m", provider: "p",
     upstreamModel: "m", deployment: "d", route: "chat", stream: false, tags: null, metadata: null, held: "9007199254740993", cost: "9007199254740993", overage: "0", estimated: null,
     status: "ok", httpStatus: 200, lines: null, priceVersion: "v", unpriced: true, inputTokens: 3, outputTokens: 4, cachedTokens: 0, answeredModel: null, responseId: `r${index}`, rawUsage: '{"a":"\\n"}', durationMs: 5,
   };

@@ -31,7 +31,7 @@ function entryOfDraft({ minute, cost, key, model }: Draft, index: number): Entry
   const at = START + minute * 60_000;
   const requestId = `${ulidTime(at)}${String(index).padStart(16, "0")}`;
   return {
-    id: `${requestId}.01`, kind: "charge", requestId, attemptId: `${requestId}.01`, at, scopes: `global,key:${key}`, keyId: key, teamId: null, userId: null, customer: null, model, provider: "p",
+    id: `${requestId}.01`, kind: "charge", counter: null, requestId, attemptId: `${requestId}.01`, at, scopes: `global,key:${key}`, keyId: key, teamId: null, userId: null, customer: null, model, provider: "p",
     upstreamModel: model, deployment: "d", route: "chat", stream: true, tags: '["t"]', metadata: "{}", held: cost.toString(), cost: cost.toString(), overage: "0", estimated: "cut_short",
     status: "cut_short", httpStatus: null, lines: null, priceVersion: "v", unpriced: false, inputTokens: 3, outputTokens: 4, cachedTokens: 1, answeredModel: null, responseId: null, rawUsage: null, durationMs: 5.25,
   };

@@ -24,7 +24,7 @@ const START = Date.UTC(2026, 10, 24);
 function entry(index: number, cost: bigint, at = START + index, scopes = "global,key:K"): Entry {
   const requestId = `${ulidTime(at)}${String(index).padStart(16, "0")}`;
   return {
-    id: `${requestId}.01`, kind: "charge", requestId, attemptId: `${requestId}.01`, at, scopes, keyId: "K", teamId: null, userId: null, customer: null, model: "m", provider: "p",
+    id: `${requestId}.01`, kind: "charge", counter: null, requestId, attemptId: `${requestId}.01`, at, scopes, keyId: "K", teamId: null, userId: null, customer: null, model: "m", provider: "p",
     upstreamModel: "m", deployment: "d", route: "chat", stream: false, tags: null, metadata: null, held: cost.toString(), cost: cost.toString(), overage: "0", estimated: null,
     status: "ok", httpStatus: 200, lines: null, priceVersion: "v", unpriced: false, inputTokens: 3, outputTokens: 4, cachedTokens: 0, answeredModel: null, responseId: `r${index}`, rawUsage: null, durationMs: 5,
   };

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { MemoryBooks } from "../../src/adapters/books/memory/memory-books.ts";
 import { UlidSource } from "../../src/base/ids.ts";
+import { adjustmentEntry } from "../../src/domain/ledger/entry.ts";
 import type { RecordChange, StoredRecord } from "../../src/domain/ledger/store.ts";
 import type { Limit } from "../../src/domain/limits/limit.ts";
 import { GLOBAL_SCOPE } from "../../src/domain/scopes/scope.ts";
@@ -29,12 +30,15 @@ function world(maxEndUserBudgetNanoUsd?: bigint) {
   const options = { global: { scopes: [GLOBAL_SCOPE], limits: [] }, masterHash: hash(MASTER), tokenRateLimitType: "total", timeZone: "UTC", weekStart: 0, maxEndUserBudgetNanoUsd } as const;
   const directory = new Directory(options);
   const store = new MemoryStore();
-  const books = new MemoryBooks({ clock, journal: { append: (_record, then) => then(undefined, 1), opened() {}, closed() {} }, stored: new Map(), onEntry() {} });
+  const books = new MemoryBooks({ clock, journal: { append: (_record, then) => then(undefined, 1), opened() {}, closed() {} }, stored: [], history: { spent: async () => ({ nanoUsd: 1_500_000_001n, lastSequence: 9 }), has: async () => false }, onEntry() {} });
   const seeded: Limit[] = [];
   const management = new Management({
     store, directory, clock, ids: new UlidSource(randomBytes), hashKey: hash, randomKey: () => `sk-${randomBytes(16).toString("hex")}`,
-    standing: (scope, window) => books.standing(scope, window),
-    seed: async (limits) => { seeded.push(...limits); await books.seed(limits, async () => 1_500_000_001n); },
+    standing: (scope, window) => books.standingNow(scope, undefined, window),
+    seed: (limits) => {
+      seeded.push(...limits);
+      return new Promise((resolve, reject) => books.seed(limits, (error) => (error === undefined ? resolve() : reject(error))));
+    },
   });
   const defects: unknown[] = [];
   const app = createAdmin({
@@ -48,7 +52,7 @@ function world(maxEndUserBudgetNanoUsd?: bigint) {
     return { status: response.status, text, json: JSON.parse(text) as any };
   };
   const who = (key: string) => directory.identify(hash(key), clock.now());
-  return { clock, options, directory, store, seeded, call, who, defects };
+  return { clock, options, directory, store, books, seeded, call, who, defects };
 }
 
 const codeOf = (work: () => unknown): string => {
@@ -78,11 +82,15 @@ describe("keys", () => {
   });
 
   test("6.3, 6.5 a new budget window has its history before the call returns, and spend is that of the window", async () => {
-    const { call, seeded } = world();
-    const { text } = await call("/key/generate", { max_budget: "5", budget_duration: "1d" });
+    const { call, seeded, books, who, clock } = world();
+    const { json } = await call("/key/generate", {});
+    const scope = `key:${who(json.key).keyId}`;
+    const earlier = adjustmentEntry({ id: "E", at: clock.time, scope, counter: `${scope}|*|lifetime@0`, by: 1_500_000_002n, metadata: null });
+    books.replay(earlier, 9);
+    const { text } = await call("/key/update", { key: json.key, max_budget: "5", budget_duration: "1d" });
     expect(seeded.map((limit) => [limit.measure, limit.cap])).toEqual([["nanoUsd", 5_000_000_000n]]);
     expect(text).toContain('"spend":1.500000001,');
-    expect(text).toContain('"held":0,"lifetime_spend":0}');
+    expect(text).toContain('"held":0,"lifetime_spend":1.500000002}');
   });
 
   test.each([

@@ -93,6 +93,8 @@ export class FileJournal implements Journal {
 
   /** Deletes segments whose records are all in the ledger; open holds were copied when the next segment began (GATE 8.3). */
   committed(sequence: number): void {
+    // Segments of an earlier run may hold the only record of an open hold until a segment of this run begins with it.
+    if (this.descriptor === undefined) return;
     while (this.finished.length > 0 && (this.finished[0] as { last: number }).last <= sequence) {
       const segment = this.finished.shift() as { path: string };
       unlinkSync(segment.path);

@@ -1,7 +1,8 @@
+import type { BalanceChanges } from "../../adapters/books/memory/memory-books.ts";
 import type { FileJournal } from "../../adapters/journal/journal.ts";
 import type { Entry } from "../../domain/ledger/entry.ts";
-import type { Balance } from "../../domain/ledger/ports.ts";
 import type { EntryText } from "../../domain/ledger/entry-lines.ts";
+import type { History } from "../../domain/ledger/ports.ts";
 import type { LedgerStore } from "../../domain/ledger/store.ts";
 
 const FIRST_BYTES = 64 * 1024;
@@ -18,11 +19,23 @@ export class HandOver {
   private count = 0;
   private expectedBytes = FIRST_BYTES;
   private lastSequence = 0;
-  /** Takes the balances that changed since they were last taken. */
-  balances: () => Balance[] = () => [];
+  /** Takes what changed since it was last taken. */
+  changes: () => BalanceChanges = () => ({ balances: [], forgotten: [] });
+  /** The past, what is settled but was not yet handed over included. */
+  readonly history: History;
 
   constructor(store: LedgerStore, journal: FileJournal) {
     this.store = store;
+    this.history = {
+      spent: (query) => {
+        this.flush();
+        return store.history.spent(query);
+      },
+      has: (entryId) => {
+        this.flush();
+        return store.history.has(entryId);
+      },
+    };
     store.onCommitted((sequence) => journal.committed(sequence));
   }
 
@@ -36,10 +49,10 @@ export class HandOver {
   };
 
   readonly flush = (): void => {
-    const balances = this.balances();
+    const { balances, forgotten } = this.changes();
     if (this.count === 0 && balances.length === 0) return;
     const bytes = this.buffer?.subarray(0, this.used) ?? new Uint8Array(0);
-    this.store.write({ entries: [], lines: { bytes, count: this.count }, balances, lastSequence: this.lastSequence });
+    this.store.write({ entries: [], lines: { bytes, count: this.count }, balances, forgotten, lastSequence: this.lastSequence });
     // The next batch will be about as large as this one.
     this.expectedBytes = Math.max(FIRST_BYTES, Math.ceil(this.used * 1.25));
     this.buffer = undefined;

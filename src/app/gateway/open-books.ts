@@ -6,12 +6,10 @@ import { openSqliteStore } from "../../adapters/stores/sqlite/store.ts";
 import { SteadyClock, type Clock } from "../../base/clock.ts";
 import { TollgateError } from "../../base/errors.ts";
 import type { LedgerStore } from "../../domain/ledger/store.ts";
-import type { Limit } from "../../domain/limits/limit.ts";
 import type { Directory } from "../../engine/manage/directory.ts";
 import type { Closers } from "./closers.ts";
 import { HandOver } from "./hand-over.ts";
 import { recover } from "./recover.ts";
-import { standingLimits } from "./standing-limits.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -30,8 +28,8 @@ export interface OpenBooks {
  * Opens ledger and journal, fills the directory, and brings the books to where the journal ends.
  * @throws TollgateError `ledger_newer`, `ledger_unreadable`, `clock_behind`, `journal_corrupt`
  */
-export async function openBooks(options: { readonly folder: string; readonly directory: Directory; readonly global: readonly Limit[]; readonly log: Logger; readonly closers: Closers; readonly time: Clock }): Promise<OpenBooks> {
-  const { folder, directory, global, log, closers, time } = options;
+export async function openBooks(options: { readonly folder: string; readonly directory: Directory; readonly log: Logger; readonly closers: Closers; readonly time: Clock }): Promise<OpenBooks> {
+  const { folder, directory, log, closers, time } = options;
   const clock = new SteadyClock(time, (byMs) => log.warn({ byMs }, "the system clock stepped back; wall time is held"));
   const store = await openSqliteStore({ path: join(folder, "ledger.db"), onProblem: (error) => log.error({ err: error }, "the ledger could not be written; it is retried") });
   closers.add(() => store.close());
@@ -49,14 +47,14 @@ export async function openBooks(options: { readonly folder: string; readonly dir
     },
   });
   const hand = new HandOver(store, journal);
-  const books = new MemoryBooks({ clock, journal, stored: new Map(state.balances.map((balance) => [balance.counter, balance.spent])), onEntry: hand.entry });
-  hand.balances = () => books.takeBalances();
+  const books = new MemoryBooks({ clock, journal, stored: state.balances, history: hand.history, onEntry: hand.entry });
+  hand.changes = () => books.takeChanges();
   closers.add(() => {
     journal.close();
     hand.flush();
   });
   directory.load(state.records);
-  const recovered = recover(contents, state.lastSequence, journal, books, standingLimits(directory, global));
+  const recovered = recover(contents, state.lastSequence, journal, books);
   if (recovered.crashed > 0) log.warn(recovered, "attempts of a crashed gateway were charged at their holds");
   hand.flush();
   return { clock, store, books, recovered, flush: hand.flush, healthy: () => healthy };

@@ -1,7 +1,6 @@
 import { loadLitellmMap } from "../../adapters/prices/litellm-map.ts";
 import { createPriceBook } from "../../adapters/prices/price-book.ts";
 import type { PriceBook } from "../../domain/pricing/price.ts";
-import type { Catalogue } from "../../domain/upstream/deployment.ts";
 import { startSimulatedProvider, type SimulatedProviderOptions } from "../../surfaces/simulated/simulated-provider.ts";
 import { createCatalogue } from "../catalogue.ts";
 import type { Config } from "../config/config.ts";
@@ -9,7 +8,7 @@ import type { Environment } from "../config/load-config.ts";
 import type { Closers } from "./closers.ts";
 
 /** What can be called, at which prices; without any provider a simulated one is started. */
-export async function openCatalogue(config: Config, env: Environment, simulation: SimulatedProviderOptions, closers: Closers): Promise<{ catalogue: Catalogue; prices: PriceBook; simulated: boolean }> {
+export async function openCatalogue(config: Config, env: Environment, simulation: SimulatedProviderOptions, closers: Closers): Promise<{ catalogue: ReturnType<typeof createCatalogue>; prices: PriceBook; simulated: boolean }> {
   const litellmMap = config.priceMap === undefined ? undefined : await loadLitellmMap(config.priceMap);
   const prices = createPriceBook(litellmMap === undefined ? {} : { litellmMap });
   const simulated = config.simulated === "always" || (config.simulated === "auto" && config.models.length === 0) ? await startSimulatedProvider(simulation) : undefined;

@@ -67,6 +67,8 @@ export interface Charge {
 export interface Entry extends Omit<AttemptFacts, "scopes" | "tags">, Omit<Charge, "cost" | "lines"> {
   readonly id: string;
   readonly kind: EntryKind;
+  /** Of an adjustment, the identity of the one counter that it moves; else `null`. */
+  readonly counter: string | null;
   readonly scopes: string;
   readonly tags: string | null;
   readonly lines: string | null;
@@ -96,7 +98,7 @@ export function entryOf(facts: AttemptFacts, held: NanoUsd, charge: Charge): Ent
   // Written out member by member: spreading costs several times as much, and this is done for every attempt.
   const { cost, lines } = charge;
   return {
-    id: facts.attemptId, kind: "charge", requestId: facts.requestId, attemptId: facts.attemptId, at: facts.at, scopes: facts.scopes.join(","),
+    id: facts.attemptId, kind: "charge", counter: null, requestId: facts.requestId, attemptId: facts.attemptId, at: facts.at, scopes: facts.scopes.join(","),
     keyId: facts.keyId, teamId: facts.teamId, userId: facts.userId, customer: facts.customer,
     model: facts.model, provider: facts.provider, upstreamModel: facts.upstreamModel, deployment: facts.deployment, route: facts.route,
     stream: facts.stream, tags: facts.tags.length === 0 ? null : JSON.stringify(facts.tags), metadata: facts.metadata,
@@ -114,4 +116,45 @@ export function crashedEntry(hold: HoldRecord): Entry {
     cost: BigInt(hold.held), estimated: "crashed", status: "crashed", httpStatus: null, lines: [], priceVersion: null, unpriced: false,
     inputTokens: 0, outputTokens: 0, cachedTokens: 0, answeredModel: null, responseId: null, rawUsage: null, durationMs: 0,
   });
+}
+
+/**
+ * What is left to charge when a settlement arrives after its attempt was charged already, as a crash is (GATE 5.6):
+ * the difference. Its id follows from the attempt's, so that it too is posted once.
+ * @returns `undefined` where both say the same
+ */
+export function correctionOf(charged: Entry, settled: Entry): Entry | undefined {
+  if (charged.cost === settled.cost && charged.inputTokens === settled.inputTokens && charged.outputTokens === settled.outputTokens) return undefined;
+  return {
+    ...settled, id: `${charged.id}.c`, kind: "correction", held: "0",
+    cost: (BigInt(settled.cost) - BigInt(charged.cost)).toString(),
+    overage: (BigInt(settled.overage) - BigInt(charged.overage)).toString(),
+    inputTokens: settled.inputTokens - charged.inputTokens,
+    outputTokens: settled.outputTokens - charged.outputTokens,
+    cachedTokens: settled.cachedTokens - charged.cachedTokens,
+  };
+}
+
+export interface Adjustment {
+  /** A new ULID for `at`. */
+  readonly id: string;
+  /** Epoch milliseconds: the window of the counter is the one of this instant. */
+  readonly at: number;
+  /** As text, and the counter's identity from `counterId`. */
+  readonly scope: string;
+  readonly counter: string;
+  /** Nano-dollars, negative to give back. */
+  readonly by: NanoUsd;
+  /** JSON text: who adjusted, and why. */
+  readonly metadata: string | null;
+}
+
+/** Moves one counter by hand (GATE 1.3, 5.9): no attempt, no cost. */
+export function adjustmentEntry({ id, at, scope, counter, by, metadata }: Adjustment): Entry {
+  return {
+    id, kind: "adjustment", counter, requestId: id, attemptId: id, at, scopes: scope, keyId: null, teamId: null, userId: null, customer: null,
+    model: "", provider: "", upstreamModel: "", deployment: "", route: "adjustment", stream: false, tags: null, metadata,
+    held: "0", cost: by.toString(), overage: "0", estimated: null, status: "ok", httpStatus: null, lines: null, priceVersion: null, unpriced: false,
+    inputTokens: 0, outputTokens: 0, cachedTokens: 0, answeredModel: null, responseId: null, rawUsage: null, durationMs: 0,
+  };
 }

@@ -27,3 +27,22 @@ export interface Balance {
   readonly spec: string;
   readonly start: number;
 }
+
+export interface HistoryQuery {
+  /** A scope as text. */
+  readonly scope: string;
+  readonly model: string | undefined;
+  /** Admission times, epoch milliseconds: from inclusive, to exclusive. */
+  readonly from: number;
+  readonly to: number;
+  /** The identity of the window: its adjustments are part of the sum. */
+  readonly counter: string;
+}
+
+/** What the ledger knows of the past. Both calls see everything that the ledger was given before them. */
+export interface History {
+  /** Nano-dollars, and the newest journal record whose entry is counted: exactly those up to it are. */
+  spent(query: HistoryQuery): Promise<{ readonly nanoUsd: bigint; readonly lastSequence: number }>;
+  /** An entry of this id stands in the ledger. */
+  has(entryId: string): Promise<boolean>;
+}

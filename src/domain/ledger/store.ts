@@ -1,7 +1,7 @@
 import type { CostSource } from "../analytics/source.ts";
 import type { Entry } from "./entry.ts";
 import type { EntryLines } from "./entry-lines.ts";
-import type { Balance } from "./ports.ts";
+import type { Balance, History } from "./ports.ts";
 
 /** A row of the control plane: a key, team, member, user or customer, as JSON text with its version. */
 export interface StoredRecord {
@@ -27,6 +27,8 @@ export interface Batch {
   readonly lines?: EntryLines;
   /** Absolute balances as of the last of these entries. */
   readonly balances: readonly Balance[];
+  /** Counters of windows that ended a while ago: their balances are removed; entries and roll-ups keep the past. */
+  readonly forgotten?: readonly string[];
   /** Sequence number of the newest journal record that these entries cover. */
   readonly lastSequence: number;
 }
@@ -52,7 +54,7 @@ export interface AuditReport {
   readonly entries: number;
   readonly scopes: number;
   readonly balances: number;
-  /** Sum of all entries, nano-dollars as decimal text. */
+  /** Sum of all costs, nano-dollars as decimal text; adjustments are none. */
   readonly totalNanoUsd: string;
   /** A sentence that names the counter, both amounts and the difference. */
   readonly firstDifference: string | null;
@@ -60,6 +62,7 @@ export interface AuditReport {
 
 /** The ledger's store. Entries are appended in order and never changed; replays by id change nothing. */
 export interface LedgerStore {
+  readonly history: History;
   /** Reports of costs, over everything written so far. */
   readonly costs: Omit<CostSource, "close">;
   load(): Promise<{ readonly lastSequence: number; readonly newestAt: number; readonly balances: readonly Balance[]; readonly records: readonly StoredRecord[] }>;

@@ -1,6 +1,8 @@
 import type { TollgateError } from "../../base/errors.ts";
 import type { NanoUsd } from "../../base/money.ts";
-import type { AttemptFacts, Charge } from "../ledger/entry.ts";
+import type { AttemptFacts, Charge, Entry } from "../ledger/entry.ts";
+import type { Scope } from "../scopes/scope.ts";
+import type { WindowSpec } from "../windows/window.ts";
 import type { Ask, Hold } from "./ask.ts";
 import type { RefusalOutcome } from "./decide.ts";
 import type { ChargeSet, Limit } from "./limit.ts";
@@ -41,11 +43,29 @@ export type Opening =
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | { readonly kind: "failed"; readonly error: TollgateError };
 
+/** What a budget's window stands at: settled in it, held now, and settled for ever. */
+export interface CounterStanding {
+  readonly spent: NanoUsd;
+  readonly held: NanoUsd;
+  readonly lifetime: NanoUsd;
+}
+
 /**
  * Deciding and holding in one indivisible step (GATE 1.4). `then` runs once decision and hold are durable; an error of
- * `close` means that the cost stands in the counters and its record is retried.
+ * `close` or `post` means that the cost stands in the counters and its record is retried.
  */
 export interface Books {
   open(ask: Ask, facts: AttemptFacts, charges: readonly ChargeSet[], then: (opening: Opening) => void): void;
   close(attempt: OpenAttempt, charge: Charge, then: (error: Error | undefined) => void): void;
+  /**
+   * Posts an entry that no hold preceded: a `correction`, an `adjustment` (it moves the one counter that `entry.counter`
+   * names) or a `charge` that was metered elsewhere. Exactly once by `entry.id`: a replay changes nothing and is
+   * answered with `posted` false.
+   * @param charges the limits whose windows count it, beside the windows that its scopes have already
+   */
+  post(entry: Entry, charges: readonly ChargeSet[], then: (error: Error | undefined, posted: boolean) => void): void;
+  /** What the window of this instant stands at; with a model, what that model alone was charged. */
+  standing(scope: Scope, model: string | undefined, window: WindowSpec, then: (error: Error | undefined, standing: CounterStanding) => void): void;
+  /** Gives limits the history of their scopes before they first decide (GATE 6.3). */
+  seed(limits: readonly Limit[], then: (error: Error | undefined) => void): void;
 }

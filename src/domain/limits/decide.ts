@@ -59,7 +59,7 @@ function decideTight(ask: Ask, standings: readonly Standing[], wanted: number): 
   }
   if (tightest !== undefined && granted < floor) {
     const standing = tightestMoney ?? tightest;
-    return { outcome: neverFits(standing.limit.measure), standing, needed: amountOf(ask, standing.limit.measure, floor) };
+    return { outcome: neverFits(standing.limit), standing, needed: amountOf(ask, standing.limit.measure, floor) };
   }
   const need = needOf(ask, granted);
   const blocked = blockedNow(need, standings);
@@ -122,8 +122,13 @@ function largestCap(rest: bigint, perToken: bigint): bigint {
 }
 
 /** What can ever fit: a budget's unspent rest, a rate's whole cap (GATE 3.1). */
-function leftOf(standing: Standing): bigint {
-  return standing.limit.measure === "nanoUsd" ? standing.limit.cap - standing.spent : standing.limit.cap;
+function leftOf({ limit, spent }: Standing): bigint {
+  return usedUp(limit) ? limit.cap - spent : limit.cap;
+}
+
+/** Money, and requests or tokens of a window that does not slide: what is spent comes back only with the next window, if ever. */
+function usedUp({ measure, window }: Limit): boolean {
+  return measure === "nanoUsd" || window.kind === "lifetime" || window.kind === "aligned";
 }
 
 /** GATE 3.3: how much an answer of undeclared length reserves. */
@@ -131,13 +136,14 @@ function undeclaredCap(ask: Ask, standings: readonly Standing[]): number {
   const maximum = BigInt(ask.maximumOutput ?? OUTPUT_UNKNOWN);
   let money: bigint | undefined;
   let tokens: bigint | undefined;
-  for (const { limit, spent } of standings) {
+  for (const standing of standings) {
+    const { limit } = standing;
     if (!limit.hard) continue;
     if (limit.measure === "nanoUsd") {
-      const share = affords(ask, "nanoUsd", (limit.cap - spent) / UNDECLARED_SHARE);
+      const share = affords(ask, "nanoUsd", leftOf(standing) / UNDECLARED_SHARE);
       if (money === undefined || share < money) money = share;
     } else if (limit.measure === "tokens" || limit.measure === "outputTokens") {
-      const share = limit.cap / UNDECLARED_SHARE;
+      const share = leftOf(standing) / UNDECLARED_SHARE;
       if (tokens === undefined || share < tokens) tokens = share;
     }
   }
@@ -147,8 +153,9 @@ function undeclaredCap(ask: Ask, standings: readonly Standing[]): number {
   return Number(wanted < maximum ? wanted : maximum);
 }
 
-function neverFits(measure: Measure): RefusalOutcome {
-  if (measure === "nanoUsd") return "budget_exceeded";
+function neverFits(limit: Limit): RefusalOutcome {
+  const { measure } = limit;
+  if (usedUp(limit)) return "budget_exceeded";
   return measure === "requests" || measure === "slots" ? "rate_limited" : "request_exceeds_tpm";
 }
 

@@ -40,6 +40,9 @@ export function refusalError(refusal: Refusal): TollgateError {
     limit: print(limit.cap), spent: print(refusal.spent), held: print(refusal.held), needed: print(refusal.needed),
     resets_at: refusal.resetsAt === undefined ? null : new Date(refusal.resetsAt).toISOString(),
   };
+  if (outcome === "budget_exceeded" && !money) {
+    return new TollgateError(outcome, `The ${RATE_WORDS[limit.measure]} of this ${limit.scope.kind} are used up${window}: ${refusal.spent} of ${limit.cap}. This request needs ${refusal.needed} at least.${resets}`, { details });
+  }
   if (outcome === "budget_exceeded") {
     return new TollgateError(outcome, `Budget has been exceeded! ${scopeWords(limit)}${window === "" ? "" : `${window.trim()}. `}Current cost: ${print(refusal.spent)}, Max budget: ${print(limit.cap)}. This request needs ${print(refusal.needed)} at least.${resets}`, { details });
   }

@@ -24,7 +24,7 @@ export interface RouterOptions {
   readonly management: Management;
   readonly holds: Holds;
   readonly store: LedgerStore;
-  readonly books: { allBalances(): Balance[]; standing(scope: Scope, spec: WindowSpec): { spent: bigint } };
+  readonly books: { allBalances(): Balance[]; standingNow(scope: Scope, model: undefined, spec: WindowSpec): { spent: bigint } };
   readonly observer: GatewayObserver;
   readonly global: ChargeSet;
   readonly metricsAuth: boolean;
@@ -130,7 +130,7 @@ function reportRoutes(options: RouterOptions): Map<string, Report> {
     ["/metrics", () => observer.registry.metrics()],
     ["/global/spend", async () => {
       const budget = global.limits.find((limit) => limit.measure === "nanoUsd" && limit.hard);
-      const { spent } = books.standing(GLOBAL_SCOPE, budget?.window ?? LIFETIME);
+      const { spent } = books.standingNow(GLOBAL_SCOPE, undefined, budget?.window ?? LIFETIME);
       return `{"spend":${formatNanoUsd(spent)},"max_budget":${budget === undefined ? "null" : formatNanoUsd(budget.cap)}}`;
     }],
     ["/spend/logs", async (query) => {

@@ -1,66 +1,43 @@
 import type { Clock } from "../../../base/clock.ts";
 import { TollgateError } from "../../../base/errors.ts";
-import { InFlight, type InFlightItem } from "../../../base/in-flight.ts";
+import { InFlight } from "../../../base/in-flight.ts";
 import { entryOf, type AttemptFacts, type Charge, type Entry, type HoldRecord } from "../../../domain/ledger/entry.ts";
 import type { EntryText } from "../../../domain/ledger/entry-lines.ts";
-import { counterId } from "../../../domain/ledger/counter-id.ts";
-import type { Balance, Journal, OpenHold } from "../../../domain/ledger/ports.ts";
+import type { Balance, History, Journal, OpenHold } from "../../../domain/ledger/ports.ts";
 import type { Ask, Hold } from "../../../domain/limits/ask.ts";
-import type { Books, OpenAttempt, Opening, RateStanding, Refusal } from "../../../domain/limits/books.ts";
-import { amountOf, decide, type Decision, type Standing } from "../../../domain/limits/decide.ts";
+import type { Books, CounterStanding, OpenAttempt, Opening, RateStanding } from "../../../domain/limits/books.ts";
+import { amountOf, decide } from "../../../domain/limits/decide.ts";
 import type { ChargeSet, Limit } from "../../../domain/limits/limit.ts";
-import { SlidingCounter, type SlidingPart } from "../../../domain/limits/sliding.ts";
-import { scopeText, type Scope } from "../../../domain/scopes/scope.ts";
-import { spanAt } from "../../../domain/windows/span.ts";
+import { SlidingCounter } from "../../../domain/limits/sliding.ts";
+import type { Scope } from "../../../domain/scopes/scope.ts";
 import { LIFETIME, type WindowSpec } from "../../../domain/windows/window.ts";
-import { Bucket, MoneyCounter, SlotCounter, type Counter } from "./counters.ts";
-
-/** A limit with its counter; `spent` and `held` are refreshed for each decision. */
-interface Check extends Standing {
-  readonly counter: Counter;
-  spent: bigint;
-  held: bigint;
-}
-
-interface CompiledSet {
-  readonly checks: readonly Check[];
-  /** Each counter once, however many limits look at it. */
-  readonly counters: readonly { readonly counter: Counter; readonly limit: Limit | undefined }[];
-  readonly soft: readonly Check[];
-  readonly payer: MoneyCounter | undefined;
-}
-
-interface Reserved {
-  readonly counter: SlidingCounter;
-  readonly part: SlidingPart;
-  readonly measure: Limit["measure"];
-  readonly amount: bigint;
-}
-
-interface MemoryAttempt extends OpenAttempt, InFlightItem {
-  /** As the journal keeps it. */
-  journalled: OpenHold | undefined;
-  readonly buckets: Bucket[];
-  readonly slots: readonly SlotCounter[];
-  readonly reserved: readonly Reserved[];
-  softCrossed: readonly Limit[];
-  readonly soft: readonly Check[];
-  closed: boolean;
-}
+import { SlotCounter, type Bucket } from "./counters.ts";
+import { Compiler, type Check, type CompiledSet } from "./compiled-sets.ts";
+import { attach, correctBy, correctRate, crossed, refresh, refusalOf, watch, type MemoryAttempt, type Reserved } from "./memory-attempt.ts";
+import { CounterBook } from "./scope-counters.ts";
+import { counts, Seeding, type Unposted } from "./seeding.ts";
 
 const NONE: readonly never[] = [];
 
 export interface MemoryBooksOptions {
   readonly clock: Clock;
   readonly journal: Journal;
-  /** Balances that the ledger holds, by counter id. */
-  readonly stored: ReadonlyMap<string, bigint>;
+  /** What the ledger holds. */
+  readonly stored: readonly Balance[];
+  readonly history: History;
   /** Told each entry once it is in the journal, in order. */
   readonly onEntry: OnEntry;
 }
 
 /** @param text the entry's JSON, as it stands in the journal */
 export type OnEntry = (entry: Entry, sequence: number, text: EntryText) => void;
+
+/** What changed since it was last taken, for the ledger. */
+export interface BalanceChanges {
+  /** Absolute, and covering exactly the entries told so far. */
+  readonly balances: readonly Balance[];
+  readonly forgotten: readonly string[];
+}
 
 /**
  * Counters in memory: deciding and holding is one function call, durable with the turn's journal write (GATE 1.4).
@@ -69,23 +46,34 @@ export type OnEntry = (entry: Entry, sequence: number, text: EntryText) => void;
 export class MemoryBooks implements Books {
   private readonly clock: Clock;
   private readonly journal: Journal;
-  private readonly stored: (id: string) => bigint;
+  private readonly history: History;
   private readonly onEntry: OnEntry;
-  private readonly counters = new Map<string, Counter>();
-  private readonly compiled = new WeakMap<ChargeSet, CompiledSet>();
+  private readonly book: CounterBook;
+  private readonly compiler: Compiler;
+  private readonly seeding: Seeding;
   private readonly attempts = new InFlight<MemoryAttempt>();
+  /** Charged and not yet in the journal. */
+  private readonly unposted = new InFlight<Unposted>();
+  /** Posts that ask the ledger whether they are replays. */
+  private readonly asking = new Map<string, (() => void)[]>();
   private dirty = new Set<Bucket>();
-  /** Windows that had ended when their entries were replayed. */
-  private readonly past = new Map<string, Bucket>();
-  private closes = 0;
   /** Costs above their holds, counted for the metrics. */
   overages = 0;
 
   constructor(options: MemoryBooksOptions) {
     this.clock = options.clock;
     this.journal = options.journal;
-    this.stored = (id) => options.stored.get(id) ?? 0n;
+    this.history = options.history;
     this.onEntry = options.onEntry;
+    this.book = new CounterBook(options.stored);
+    this.compiler = new Compiler(this.book);
+    this.seeding = new Seeding({
+      clock: options.clock, history: options.history, book: this.book, unposted: this.unposted,
+      seeded: (bucket) => {
+        this.dirty.add(bucket);
+        this.attempts.forEach((attempt) => attach(attempt, bucket));
+      },
+    });
   }
 
   open(ask: Ask, facts: AttemptFacts, charges: readonly ChargeSet[], then: (opening: Opening) => void): void {
@@ -93,16 +81,20 @@ export class MemoryBooks implements Books {
     const sets: CompiledSet[] = [];
     const checks: Check[] = [];
     for (const charge of charges) {
-      const set = this.compile(charge, facts.at);
+      const set = this.compiler.compile(charge, facts.at);
+      if (set === undefined) {
+        this.openSeeded(ask, facts, charges, then);
+        return;
+      }
       sets.push(set);
       for (const check of set.checks) {
-        this.refresh(check, facts.at, monotonic);
+        refresh(check, facts.at, monotonic);
         checks.push(check);
       }
     }
     const decision = decide(ask, checks);
     if (decision.outcome !== "admitted") {
-      then({ kind: "refused", refusal: this.refusal(decision, facts.at, monotonic) });
+      then({ kind: "refused", refusal: refusalOf(decision, facts.at, monotonic) });
       return;
     }
     const attempt = this.hold(ask, facts, decision.hold, decision.sendCap, sets, monotonic);
@@ -118,9 +110,7 @@ export class MemoryBooks implements Books {
         then({ kind: "open", attempt });
         return;
       }
-      this.release(attempt);
-      for (const bucket of attempt.buckets) bucket.held -= attempt.hold.nanoUsd;
-      for (const { counter, part, amount } of attempt.reserved) counter.correct(part, -amount);
+      this.giveBack(attempt);
       then({ kind: "failed", error: new TollgateError("journal_unavailable", "The journal cannot be written, so nothing was sent. Free space on the data folder's disk and try again.", { cause: error }) });
     });
   }
@@ -132,49 +122,45 @@ export class MemoryBooks implements Books {
       then(undefined);
       return;
     }
-    this.closes += 1;
+    const { nanoUsd } = attempt.hold;
     this.release(attempt);
     for (const bucket of attempt.buckets) {
-      bucket.held -= attempt.hold.nanoUsd;
+      bucket.held -= nanoUsd;
       bucket.spent += charge.cost;
     }
-    for (const reserved of attempt.reserved) this.correct(reserved, charge);
-    if (attempt.soft.length > 0) attempt.softCrossed = this.crossed(attempt.soft, attempt.facts.at);
-    if (charge.cost > attempt.hold.nanoUsd) this.overages += 1;
-    const entry = entryOf(attempt.facts, attempt.hold.nanoUsd, charge);
-    const text: EntryText = JSON.stringify(entry);
-    let answered = false;
-    this.journal.append(`{"type":"settle","entry":${text}}`, (error, sequence) => {
-      if (error === undefined) {
-        if (attempt.journalled !== undefined) this.journal.closed(attempt.journalled);
-        for (const bucket of attempt.buckets) {
-          bucket.posted += charge.cost;
-          this.dirty.add(bucket);
-        }
-        this.onEntry(entry, sequence, text);
-      }
-      if (answered) return;
-      answered = true;
-      then(error);
-    }, true);
+    for (const reserved of attempt.reserved) correctRate(reserved, charge);
+    if (attempt.soft.length > 0) attempt.softCrossed = crossed(attempt.soft, attempt.facts.at);
+    if (charge.cost > nanoUsd) this.overages += 1;
+    this.journalEntry(entryOf(attempt.facts, nanoUsd, charge), charge.cost, attempt.buckets, then, attempt);
   }
 
-  /**
-   * Counts an entry that was found in the journal at start and is not yet in the ledger, in the windows of its admission.
-   * @param limitsOf the limits that stand on a scope (text) today
-   */
-  replay(entry: Entry, sequence: number, limitsOf: (scope: string) => readonly Limit[]): void {
-    const cost = BigInt(entry.cost);
-    const now = this.clock.now();
-    const seen = new Set<Bucket>();
-    for (const text of entry.scopes.split(",")) {
-      seen.add(this.moneyCounter(scopeFromText(text), undefined, LIFETIME, now).at(now));
-      for (const limit of limitsOf(text)) {
-        if (limit.measure !== "nanoUsd" || (limit.model !== undefined && limit.model !== entry.model)) continue;
-        seen.add(this.bucketAt(limit, entry.at, now));
-      }
+  post(entry: Entry, charges: readonly ChargeSet[], then: (error: Error | undefined, posted: boolean) => void): void {
+    const waiting = this.asking.get(entry.id);
+    if (waiting !== undefined) {
+      waiting.push(() => this.post(entry, charges, then));
+      return;
     }
-    for (const bucket of seen) {
+    if (this.stands(entry)) {
+      then(undefined, false);
+      return;
+    }
+    this.asking.set(entry.id, []);
+    const done = (error: Error | undefined, posted: boolean): void => {
+      then(error, posted);
+      const others = this.asking.get(entry.id) ?? [];
+      this.asking.delete(entry.id);
+      for (const other of others) other();
+    };
+    this.isNew(entry, charges).then((isNew) => {
+      if (!isNew || this.stands(entry)) done(undefined, false);
+      else this.postNew(entry, (error) => done(error, true));
+    }, (error: Error) => done(error, false));
+  }
+
+  /** Counts an entry that was found in the journal at start and is not yet in the ledger, in the windows of its admission. */
+  replay(entry: Entry, sequence: number): void {
+    const cost = BigInt(entry.cost);
+    for (const bucket of this.bucketsOf(entry)) {
       bucket.spent += cost;
       bucket.posted += cost;
       this.dirty.add(bucket);
@@ -182,123 +168,55 @@ export class MemoryBooks implements Books {
     this.onEntry(entry, sequence, JSON.stringify(entry));
   }
 
-  /**
-   * Makes the counters of new limits, with the history of their scopes and their open attempts (GATE 6.3).
-   * @param spent what the ledger says a scope was charged in a span, committed up to now
-   */
-  async seed(limits: readonly Limit[], spent: (scope: string, model: string | undefined, from: number, to: number) => Promise<bigint>): Promise<void> {
-    for (const limit of limits) {
-      if (limit.measure !== "nanoUsd") continue;
-      const key = counterKey(limit.scope, limit.model, limit.window);
-      if (this.counters.has(key)) continue;
-      const now = this.clock.now();
-      const span = spanAt(limit.window, now);
-      let sum = 0n;
-      // A settlement in between might be in the sum or not: read again until none was.
-      for (let round = 0; round < 50; round += 1) {
-        const before = this.closes;
-        sum = await spent(scopeText(limit.scope), limit.model, span.start, span.end);
-        if (before === this.closes) break;
-      }
-      if (this.counters.has(key)) continue;
-      const bucket = this.moneyCounter(limit.scope, limit.model, limit.window, now).at(now);
-      bucket.spent = sum;
-      bucket.posted = sum;
-      this.dirty.add(bucket);
-      this.attempts.forEach((attempt) => this.attach(attempt, limit, bucket));
-    }
+  /** Charges what recovery found owing: it counts at once, and is stored as soon as the journal takes it. */
+  charge(entry: Entry, hold?: OpenHold): void {
+    this.postNew(entry, () => {}, hold);
   }
 
-  /** What a scope stands at: settled in the window, held, and settled for ever (GATE 6.5). */
-  standing(scope: Scope, spec: WindowSpec): { spent: bigint; held: bigint; lifetime: bigint } {
+  seed(limits: readonly Limit[], then: (error: Error | undefined) => void): void {
+    this.seeding.seed(limits).then(() => then(undefined), then);
+  }
+
+  standing(scope: Scope, model: string | undefined, window: WindowSpec, then: (error: Error | undefined, standing: CounterStanding) => void): void {
+    this.seed([window, LIFETIME].map((spec) => watch({ scope, model, window: spec })), (error) => then(error, this.standingNow(scope, model, window)));
+  }
+
+  /** The same at once, for a window that has decided or was seeded; one that never was is all zero. */
+  standingNow(scope: Scope, model: string | undefined, window: WindowSpec): CounterStanding {
     const now = this.clock.now();
-    const bucket = this.moneyCounter(scope, undefined, spec, now).at(now);
-    const lifetime = this.moneyCounter(scope, undefined, LIFETIME, now).at(now);
-    return { spent: bucket.spent, held: bucket.held, lifetime: lifetime.spent };
+    const bucket = this.book.find(scope, model, window, now)?.at(now);
+    const lifetime = this.book.find(scope, model, LIFETIME, now)?.at(now);
+    return { spent: bucket?.spent ?? 0n, held: bucket?.held ?? 0n, lifetime: lifetime?.spent ?? 0n };
   }
 
-  /** Balances changed since the last call: absolute, and covering exactly the entries told so far. */
-  takeBalances(): Balance[] {
+  takeChanges(): BalanceChanges {
+    const now = this.clock.now();
     const balances: Balance[] = [];
-    for (const bucket of this.dirty) balances.push(bucket.balance());
+    const forgotten: string[] = [];
+    for (const bucket of this.dirty) {
+      balances.push(bucket.balance());
+      forgotten.push(...bucket.counter.forget(now));
+    }
     this.dirty = new Set();
-    return balances;
+    return { balances, forgotten };
   }
 
   /** All live money counters, for an audit. */
   allBalances(): Balance[] {
     const now = this.clock.now();
-    const balances: Balance[] = [];
-    for (const counter of this.counters.values()) if (counter instanceof MoneyCounter) balances.push(counter.at(now).balance());
-    return balances;
+    return Array.from(this.book.all(), (counter) => counter.at(now).balance());
   }
 
   get openAttempts(): number {
     return this.attempts.size;
   }
 
-  private compile(charge: ChargeSet, now: number): CompiledSet {
-    const known = this.compiled.get(charge);
-    if (known !== undefined) return known;
-    const counters = new Map<Counter, Limit | undefined>();
-    for (const scope of charge.scopes) counters.set(this.moneyCounter(scope, undefined, LIFETIME, now), undefined);
-    const checks: Check[] = charge.limits.map((limit) => {
-      const counter = this.counterOf(limit, now);
-      if (!counters.has(counter)) counters.set(counter, limit);
-      return { limit, counter, spent: 0n, held: 0n };
+  /** A limit that never decided needs its history first: then everything begins anew. */
+  private openSeeded(ask: Ask, facts: AttemptFacts, charges: readonly ChargeSet[], then: (opening: Opening) => void): void {
+    this.seed(charges.flatMap((charge) => (charge.payer === undefined ? charge.limits : [...charge.limits, watch({ ...charge.payer, model: undefined })])), (error) => {
+      if (error === undefined) this.open(ask, facts, charges, then);
+      else then({ kind: "failed", error: new TollgateError("journal_unavailable", "The ledger cannot be read, so a new limit does not know what was spent, and nothing was sent. Try again in a moment.", { cause: error }) });
     });
-    const set: CompiledSet = {
-      checks, counters: [...counters].map(([counter, limit]) => ({ counter, limit })),
-      soft: checks.filter((check) => !check.limit.hard),
-      payer: charge.payer === undefined ? undefined : this.moneyCounter(charge.payer.scope, undefined, charge.payer.window, now),
-    };
-    this.compiled.set(charge, set);
-    return set;
-  }
-
-  private counterOf(limit: Limit, now: number): Counter {
-    if (limit.measure === "nanoUsd") return this.moneyCounter(limit.scope, limit.model, limit.window, now);
-    const key = `${limit.measure}|${counterKey(limit.scope, limit.model, limit.window)}`;
-    let counter = this.counters.get(key);
-    if (counter === undefined) {
-      counter = limit.measure === "slots" ? new SlotCounter() : new SlidingCounter(limit.window.kind === "sliding" ? limit.window.spanMs : 60_000);
-      this.counters.set(key, counter);
-    }
-    return counter;
-  }
-
-  private moneyCounter(scope: Scope, model: string | undefined, spec: WindowSpec, now: number): MoneyCounter {
-    const key = counterKey(scope, model, spec);
-    let counter = this.counters.get(key);
-    if (counter === undefined) {
-      counter = new MoneyCounter(scope, model, spec, now, this.stored);
-      this.counters.set(key, counter);
-    }
-    return counter as MoneyCounter;
-  }
-
-  /** The bucket of the window that `at` falls in; one that has ended already is kept for the rest of the replay. */
-  private bucketAt(limit: Limit, at: number, now: number): Bucket {
-    const current = this.moneyCounter(limit.scope, limit.model, limit.window, now).at(now);
-    if (at >= current.start && at < current.end) return current;
-    const past = new Bucket(limit.scope, limit.model, limit.window, at, this.stored);
-    const known = this.past.get(past.id);
-    if (known !== undefined) return known;
-    this.past.set(past.id, past);
-    return past;
-  }
-
-  private refresh(check: Check, now: number, monotonic: number): void {
-    const { counter } = check;
-    if (counter instanceof MoneyCounter) {
-      const bucket = counter.at(now);
-      check.spent = bucket.spent;
-      check.held = bucket.held;
-    } else if (counter instanceof SlidingCounter) {
-      check.spent = counter.at(monotonic);
-    } else {
-      check.held = counter.inUse;
-    }
   }
 
   private hold(ask: Ask, facts: AttemptFacts, hold: Hold, sendCap: number | undefined, sets: readonly CompiledSet[], monotonic: number): MemoryAttempt {
@@ -308,42 +226,44 @@ export class MemoryBooks implements Books {
     let soft: readonly Check[] = NONE;
     let rates: RateStanding[] | readonly never[] = NONE;
     let payerSpent: bigint | undefined;
-    const cap = BigInt(hold.cap);
     for (const set of sets) {
-      for (const { counter, limit } of set.counters) {
-        if (counter instanceof MoneyCounter) {
-          const bucket = counter.at(facts.at);
+      for (const scope of set.scopes) {
+        scope.used = true;
+        for (const counter of scope.counters) {
+          if (counter.model !== undefined && counter.model !== facts.model) continue;
+          const bucket = counter.find(facts.at);
+          if (bucket === undefined) continue;
           bucket.held += hold.nanoUsd;
+          bucket.users += 1;
           buckets.push(bucket);
-        } else if (counter instanceof SlidingCounter) {
-          const { measure } = limit as Limit;
-          const amount = amountOf(ask, measure, cap);
-          reserved.push({ counter, part: counter.add(monotonic, amount), measure, amount });
-        } else {
+        }
+      }
+      for (const { counter, measure } of set.rates) {
+        if (counter instanceof SlotCounter) {
           counter.inUse += 1n;
           slots.push(counter);
+          continue;
+        }
+        const amount = amountOf(ask, measure, BigInt(hold.cap));
+        if (counter instanceof SlidingCounter) {
+          reserved.push({ sliding: counter, part: counter.add(monotonic, amount), measure, amount });
+        } else {
+          const part = counter.at(facts.at);
+          part.amount += amount;
+          reserved.push({ sliding: undefined, part, measure, amount });
         }
       }
       for (const { limit, spent, held } of set.checks) {
         if (limit.measure === "nanoUsd" || !limit.hard) continue;
-        const standing = { limit, remaining: limit.cap - spent - held - amountOf(ask, limit.measure, cap) };
+        const standing = { limit, remaining: limit.cap - spent - held - amountOf(ask, limit.measure, BigInt(hold.cap)) };
         if (rates.length === 0) rates = [standing];
         else (rates as RateStanding[]).push(standing);
       }
       if (set.soft.length > 0) soft = soft.length === 0 ? set.soft : [...soft, ...set.soft];
-      if (set.payer !== undefined) payerSpent = set.payer.at(facts.at).spent;
+      if (set.payer !== undefined) payerSpent = set.payer.find(facts.at)?.spent;
     }
-    const softCrossed = soft.length === 0 ? NONE : this.crossed(soft, facts.at);
+    const softCrossed = soft.length === 0 ? NONE : crossed(soft, facts.at);
     return { place: -1, journalled: undefined, facts, hold, sendCap, softCrossed, rates, payerSpent, soft, buckets, slots, reserved, closed: false };
-  }
-
-  private crossed(soft: readonly Check[], at: number): Limit[] {
-    const crossed: Limit[] = [];
-    for (const { counter, limit } of soft) {
-      const bucket = counter instanceof MoneyCounter ? counter.at(at) : undefined;
-      if (bucket !== undefined && bucket.start <= at && bucket.spent >= limit.cap) crossed.push(limit);
-    }
-    return crossed;
   }
 
   private release(attempt: MemoryAttempt): void {
@@ -352,41 +272,78 @@ export class MemoryBooks implements Books {
     for (const slot of attempt.slots) slot.inUse -= 1n;
   }
 
-  /** A token reservation becomes what was used, in the second of its admission (GATE 7.2); unknown usage leaves it as it is. */
-  private correct({ counter, part, measure, amount }: Reserved, charge: Charge): void {
-    if (measure === "requests") return;
-    const unknown = charge.estimated !== null && charge.inputTokens + charge.outputTokens === 0;
-    if (unknown) return;
-    let used = charge.inputTokens + charge.outputTokens;
-    if (measure === "inputTokens") used = charge.inputTokens;
-    else if (measure === "outputTokens") used = charge.outputTokens;
-    counter.correct(part, BigInt(used) - amount);
+  /** As if it had never been admitted. */
+  private giveBack(attempt: MemoryAttempt): void {
+    this.release(attempt);
+    for (const bucket of attempt.buckets) {
+      bucket.held -= attempt.hold.nanoUsd;
+      bucket.users -= 1;
+    }
+    for (const reserved of attempt.reserved) correctBy(reserved, -reserved.amount);
   }
 
-  private attach(attempt: MemoryAttempt, limit: Limit, bucket: Bucket): void {
-    const { facts, hold } = attempt;
-    if (limit.model !== undefined && limit.model !== facts.model) return;
-    if (facts.at < bucket.start || facts.at >= bucket.end) return;
-    if (!facts.scopes.includes(bucket.scope) || attempt.buckets.includes(bucket)) return;
-    bucket.held += hold.nanoUsd;
-    attempt.buckets.push(bucket);
+  /** The entry counts already: it is stored as soon as the journal has it. */
+  private journalEntry(entry: Entry, cost: bigint, buckets: Bucket[], then: (error: Error | undefined) => void, attempt?: { readonly journalled: OpenHold | undefined }): void {
+    const unposted: Unposted = { place: -1, entry, buckets };
+    this.unposted.add(unposted);
+    const text: EntryText = JSON.stringify(entry);
+    let answered = false;
+    this.journal.append(`{"type":"settle","entry":${text}}`, (error, sequence) => {
+      if (error === undefined) {
+        this.unposted.delete(unposted);
+        if (attempt?.journalled !== undefined) this.journal.closed(attempt.journalled);
+        for (const bucket of buckets) {
+          bucket.posted += cost;
+          bucket.users -= 1;
+          this.dirty.add(bucket);
+        }
+        this.seeding.posted(entry, sequence);
+        this.onEntry(entry, sequence, text);
+      }
+      if (answered) return;
+      answered = true;
+      then(error);
+    }, true);
   }
 
-  private refusal(decision: Exclude<Decision, { outcome: "admitted" }>, now: number, monotonic: number): Refusal {
-    const check = decision.standing as Check;
-    const { counter, limit, spent, held } = check;
-    const bucket = counter instanceof MoneyCounter ? counter.at(now) : undefined;
-    const resetsAt = bucket !== undefined && Number.isFinite(bucket.end) ? bucket.end : undefined;
-    const retryAfterMs = counter instanceof SlidingCounter ? counter.fitsInMs(monotonic, decision.needed, limit.cap) : undefined;
-    return { outcome: decision.outcome, limit, spent, held, needed: decision.needed, resetsAt, retryAfterMs };
+  private stands(entry: Entry): boolean {
+    let stands = false;
+    this.unposted.forEach((one) => { stands ||= one.entry.id === entry.id; });
+    this.attempts.forEach((one) => { stands ||= one.facts.attemptId === entry.id; });
+    return stands;
   }
-}
 
-function counterKey(scope: Scope, model: string | undefined, spec: WindowSpec): string {
-  return counterId(scope, model, spec, 0);
-}
+  private async isNew(entry: Entry, charges: readonly ChargeSet[]): Promise<boolean> {
+    if (await this.history.has(entry.id)) return false;
+    await this.seeding.seed(charges.flatMap((charge) => charge.limits));
+    return true;
+  }
 
-function scopeFromText(text: string): Scope {
-  const colon = text.indexOf(":");
-  return colon === -1 ? { kind: "global", id: "", label: "global" } : { kind: text.slice(0, colon) as Scope["kind"], id: text.slice(colon + 1), label: text };
+  private postNew(entry: Entry, then: (error: Error | undefined) => void, journalled?: OpenHold): void {
+    const cost = BigInt(entry.cost);
+    const buckets = this.bucketsOf(entry);
+    if (entry.kind === "adjustment" && buckets.length === 0) {
+      then(new Error(`There is no counter ${entry.counter} to adjust.`));
+      return;
+    }
+    for (const bucket of buckets) {
+      bucket.spent += cost;
+      bucket.users += 1;
+    }
+    this.journalEntry(entry, cost, buckets, then, { journalled });
+  }
+
+  private bucketsOf(entry: Entry): Bucket[] {
+    const now = this.clock.now();
+    const buckets: Bucket[] = [];
+    for (const text of entry.scopes.split(",")) {
+      const scope = this.book.scope(text, now);
+      scope.used = true;
+      for (const counter of scope.counters) {
+        const bucket = counter.find(entry.at);
+        if (bucket !== undefined && counts(bucket, entry)) buckets.push(bucket);
+      }
+    }
+    return buckets;
+  }
 }

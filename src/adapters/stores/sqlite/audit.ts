@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { formatNanoUsd } from "../../../base/money.ts";
+import { modelInCounterId } from "../../../domain/ledger/counter-id.ts";
 import type { Balance } from "../../../domain/ledger/ports.ts";
 import type { AuditReport } from "../../../domain/ledger/store.ts";
 import { spanAt } from "../../../domain/windows/span.ts";
@@ -8,6 +9,7 @@ import { RECOUNTED, RollupRecount, type RecountedRow } from "./audit-rollups.ts"
 
 interface EntryRow extends RecountedRow {
   readonly at: bigint;
+  readonly counter: string | null;
   readonly model: string;
 }
 
@@ -47,14 +49,18 @@ function audit(database: DatabaseSync, counters: readonly Balance[]): AuditRepor
   const byScope = new Map<string, bigint>();
   let entries = 0;
   let total = 0n;
-  const rows = database.prepare(`SELECT at, kind, scopes, model, cost, ${RECOUNTED} FROM entries ORDER BY id`);
+  const rows = database.prepare(`SELECT at, kind, counter, scopes, model, cost, ${RECOUNTED} FROM entries ORDER BY id`);
   rows.setReadBigInts(true);
   for (const row of rows.iterate() as Iterable<unknown> as Iterable<EntryRow>) {
     entries += 1;
+    if (row.kind === "adjustment") {
+      recounts.adjust(row);
+      continue;
+    }
     total += row.cost;
     rollups.count(row);
     for (const scope of row.scopes.split(",")) {
-      if (row.kind !== "adjustment") byScope.set(scope, (byScope.get(scope) ?? 0n) + row.cost);
+      byScope.set(scope, (byScope.get(scope) ?? 0n) + row.cost);
       recounts.count(scope, row);
     }
   }
@@ -72,6 +78,7 @@ function readBalances(database: DatabaseSync): Balance[] {
 
 class Recounts {
   private readonly byScope = new Map<string, Map<string, Recount>>();
+  private readonly adjusted = new Map<string, bigint>();
 
   expect(balance: Balance): void {
     let recounts = this.byScope.get(balance.scope);
@@ -80,7 +87,7 @@ class Recounts {
     let recount = recounts.get(name);
     if (recount === undefined) {
       const spec = JSON.parse(balance.spec) as WindowSpec;
-      recount = { model: modelOf(balance), spec, span: spanAt(spec, balance.start), sums: new Map() };
+      recount = { model: modelInCounterId(balance.counter), spec, span: spanAt(spec, balance.start), sums: new Map() };
       recounts.set(name, recount);
     }
     recount.sums.set(balance.start, 0n);
@@ -97,9 +104,16 @@ class Recounts {
     }
   }
 
+  /** An adjustment moves one counter and nothing else (GATE 1.3). */
+  adjust(row: EntryRow): void {
+    const counter = row.counter ?? "";
+    this.adjusted.set(counter, (this.adjusted.get(counter) ?? 0n) + row.cost);
+  }
+
   difference(what: string, balances: readonly Balance[]): string | null {
     for (const balance of balances) {
-      const sum = this.byScope.get(balance.scope)?.get(nameOf(balance))?.sums.get(balance.start) ?? 0n;
+      const charged = this.byScope.get(balance.scope)?.get(nameOf(balance))?.sums.get(balance.start) ?? 0n;
+      const sum = charged + (this.adjusted.get(balance.counter) ?? 0n);
       if (sum !== balance.spent) return sentence(`The ${what} ${balance.counter}`, balance.spent, sum);
     }
     return null;
@@ -107,18 +121,12 @@ class Recounts {
 }
 
 function nameOf(balance: Balance): string {
-  return `${modelOf(balance) ?? "*"}|${balance.spec}`;
-}
-
-/** The model in a counter's identity: its second part. */
-function modelOf(balance: Balance): string | undefined {
-  const text = balance.counter.slice(balance.scope.length + 1).split("|", 1)[0] ?? "*";
-  return text === "*" ? undefined : decodeURIComponent(text);
+  return `${modelInCounterId(balance.counter) ?? "*"}|${balance.spec}`;
 }
 
 /** Every charged scope has a lifetime balance; without it a restart would begin at zero. */
 function missingBalance(database: DatabaseSync, balances: readonly Balance[], byScope: ReadonlyMap<string, bigint>): string | null {
-  const kept = new Set(balances.filter((balance) => modelOf(balance) === undefined && isLifetime(balance)).map((balance) => balance.scope));
+  const kept = new Set(balances.filter((balance) => modelInCounterId(balance.counter) === undefined && isLifetime(balance)).map((balance) => balance.scope));
   for (const row of database.prepare("SELECT scope FROM deleted_balances").iterate()) kept.add(String(row["scope"]));
   for (const [scope, sum] of byScope) if (sum !== 0n && !kept.has(scope)) return sentence(`The missing lifetime balance of ${scope}`, 0n, sum);
   return null;

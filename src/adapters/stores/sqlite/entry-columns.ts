@@ -4,7 +4,7 @@ type Value = string | number | bigint | null;
 
 /** Every member of an entry, in the order of the table's columns. */
 const MEMBERS = [
-  "id", "kind", "requestId", "attemptId", "at", "scopes", "keyId", "teamId", "userId", "customer", "model", "provider", "upstreamModel",
+  "id", "kind", "counter", "requestId", "attemptId", "at", "scopes", "keyId", "teamId", "userId", "customer", "model", "provider", "upstreamModel",
   "deployment", "route", "stream", "tags", "metadata", "held", "cost", "overage", "estimated", "status", "httpStatus", "lines",
   "priceVersion", "unpriced", "inputTokens", "outputTokens", "cachedTokens", "answeredModel", "responseId", "rawUsage", "durationMs",
 ] as const satisfies readonly (keyof Entry)[];
@@ -21,7 +21,7 @@ export const SELECT_ENTRY = `SELECT ${MEMBERS.map((member) => `${AMOUNTS.has(mem
 /** The values of an entry in the order of `INSERT_ENTRY`. Amounts go as text; the column makes exact integers of them. */
 export function valuesOf(entry: Entry): Value[] {
   return [
-    entry.id, entry.kind, entry.requestId, entry.attemptId, entry.at, entry.scopes, entry.keyId, entry.teamId, entry.userId, entry.customer,
+    entry.id, entry.kind, entry.counter, entry.requestId, entry.attemptId, entry.at, entry.scopes, entry.keyId, entry.teamId, entry.userId, entry.customer,
     entry.model, entry.provider, entry.upstreamModel, entry.deployment, entry.route, entry.stream ? 1 : 0, entry.tags, entry.metadata,
     entry.held, entry.cost, entry.overage, entry.estimated, entry.status, entry.httpStatus, entry.lines, entry.priceVersion,
     entry.unpriced ? 1 : 0, entry.inputTokens, entry.outputTokens, entry.cachedTokens, entry.answeredModel, entry.responseId,

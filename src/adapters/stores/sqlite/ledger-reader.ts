@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ulidTime } from "../../../base/ids.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
+import type { History, HistoryQuery } from "../../../domain/ledger/ports.ts";
 import type { EntryFilter, LedgerStore, StoredRecord } from "../../../domain/ledger/store.ts";
 import { entryOfRow, SELECT_ENTRY } from "./entry-columns.ts";
 import { QUARTER_MS } from "./rollup-columns.ts";
@@ -59,6 +60,22 @@ export class LedgerReader {
     const values = [...periodValues(scope, from, to), ...(model === undefined ? [] : [model])];
     const row = this.database.prepare(`SELECT CAST(coalesce(sum(cost), 0) AS TEXT) AS cost FROM (${ROWS}) ${condition}`).get(...values) as { cost: string };
     return BigInt(row.cost);
+  }
+
+  /** The sum and the sequence number that it covers, both of one state of the ledger. */
+  history({ scope, model, from, to, counter }: HistoryQuery): Awaited<ReturnType<History["spent"]>> {
+    this.database.exec("BEGIN");
+    try {
+      const { lastSequence } = this.database.prepare("SELECT last_sequence AS lastSequence FROM meta").get() as { lastSequence: number };
+      const adjusted = this.database.prepare("SELECT CAST(coalesce(sum(cost), 0) AS TEXT) AS cost FROM entries WHERE counter = ?").get(counter) as { cost: string };
+      return { nanoUsd: this.spent(scope, model, from, to) + BigInt(adjusted.cost), lastSequence };
+    } finally {
+      this.database.exec("COMMIT");
+    }
+  }
+
+  has(entryId: string): boolean {
+    return this.database.prepare("SELECT 1 FROM entries WHERE id = ?").get(entryId) !== undefined;
   }
 
   totals({ scope = "global", by, from = 0, to = LAST_MS }: TotalsQuery): Totals {

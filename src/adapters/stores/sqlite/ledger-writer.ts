@@ -20,6 +20,7 @@ export class LedgerWriter {
   private readonly database: DatabaseSync;
   private readonly insertEntry: StatementSync;
   private readonly upsertBalance: StatementSync;
+  private readonly deleteBalance: StatementSync;
   private readonly updateMeta: StatementSync;
   private readonly rollups: RollupSums;
 
@@ -27,6 +28,7 @@ export class LedgerWriter {
     this.database = database;
     this.insertEntry = database.prepare(INSERT_ENTRY);
     this.upsertBalance = database.prepare("INSERT INTO balances VALUES (?, ?, ?, ?, ?) ON CONFLICT (counter) DO UPDATE SET spent = excluded.spent");
+    this.deleteBalance = database.prepare("DELETE FROM balances WHERE counter = ?");
     this.updateMeta = database.prepare("UPDATE meta SET last_sequence = max(last_sequence, ?), newest_at = max(newest_at, ?)");
     this.rollups = new RollupSums(database);
   }
@@ -48,7 +50,7 @@ export class LedgerWriter {
     this.transaction(() => {
       let newestAt = 0;
       let lastSequence = 0;
-      const balances = new Map<string, Balance>();
+      const balances = new Map<string, Balance | undefined>();
       const insert = (entry: Entry): void => {
         if (this.insertEntry.run(...valuesOf(entry)).changes === 0) return;
         this.rollups.add(entry);
@@ -58,10 +60,14 @@ export class LedgerWriter {
         for (const entry of batch.entries) insert(entry);
         if (batch.lines !== undefined) forEachEntry(batch.lines, decoderOf, insert);
         for (const balance of batch.balances) balances.set(balance.counter, balance);
+        for (const counter of batch.forgotten ?? []) balances.set(counter, undefined);
         lastSequence = Math.max(lastSequence, batch.lastSequence);
       }
       this.rollups.flush();
-      for (const balance of balances.values()) this.upsertBalance.run(balance.counter, balance.scope, balance.spent, balance.spec, balance.start);
+      for (const [counter, balance] of balances) {
+        if (balance === undefined) this.deleteBalance.run(counter);
+        else this.upsertBalance.run(balance.counter, balance.scope, balance.spent, balance.spec, balance.start);
+      }
       this.updateMeta.run(lastSequence, newestAt);
     });
   }

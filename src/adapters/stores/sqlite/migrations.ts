@@ -26,8 +26,9 @@ const ROWS_AT_ONCE = 10_000;
 
 /** What leads from each version of the schema to the next; run inside a transaction. */
 const MIGRATIONS: readonly ((database: DatabaseSync) => void)[] = [
-  // 1: roll-ups also by label and by day, and the order of arrival.
+  // 1: roll-ups also by label and by day, the order of arrival, and the counter of an adjustment.
   (database) => {
+    database.exec("ALTER TABLE entries ADD COLUMN counter TEXT; CREATE INDEX adjustments ON entries (counter, id) WHERE counter IS NOT NULL");
     database.exec(`DROP TABLE rollups; ${ROLLUP_TABLES}`);
     rollUpAgain(database);
   },

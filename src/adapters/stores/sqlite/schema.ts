@@ -10,7 +10,7 @@ const APPLICATION_ID = 0x544c4754;
 // Entries arrive in the order of their ids, so one clustered tree is appended to, and a period is a range of it.
 const TABLES = `
 CREATE TABLE entries (
-  id TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, request_id TEXT NOT NULL, attempt_id TEXT NOT NULL, at INTEGER NOT NULL,
+  id TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, counter TEXT, request_id TEXT NOT NULL, attempt_id TEXT NOT NULL, at INTEGER NOT NULL,
   scopes TEXT NOT NULL, key_id TEXT, team_id TEXT, user_id TEXT, customer TEXT,
   model TEXT NOT NULL, provider TEXT NOT NULL, upstream_model TEXT NOT NULL, deployment TEXT NOT NULL, route TEXT NOT NULL,
   stream INTEGER NOT NULL, tags TEXT, metadata TEXT,
@@ -20,6 +20,7 @@ CREATE TABLE entries (
   answered_model TEXT, response_id TEXT, raw_usage TEXT, duration_ms REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_by_key ON entries (key_id, id);
+CREATE INDEX adjustments ON entries (counter, id) WHERE counter IS NOT NULL;
 CREATE TABLE balances (
   counter TEXT PRIMARY KEY NOT NULL, scope TEXT NOT NULL, spent INTEGER NOT NULL, spec TEXT NOT NULL, start INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -35,6 +35,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Ledg
 }
 
 class SqliteStore implements LedgerStore {
+  readonly history: LedgerStore["history"] = {
+    spent: (query) => this.read("history", query),
+    has: (entryId) => this.read("has", entryId),
+  };
   readonly costs: LedgerStore["costs"] = {
     sums: (query) => this.read("sums", query),
     entries: (query) => this.read("costEntries", query),
