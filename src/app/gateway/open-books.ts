@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { MemoryBooks } from "../../adapters/books/memory/memory-books.ts";
+import { takeOverFromPrograms } from "../../adapters/books/sqlite/take-over.ts";
 import { FileJournal, readJournal } from "../../adapters/journal/journal.ts";
 import { openSqliteStore } from "../../adapters/stores/sqlite/store.ts";
 import { SteadyClock, type Clock } from "../../base/clock.ts";
@@ -31,7 +32,10 @@ export interface OpenBooks {
 export async function openBooks(options: { readonly folder: string; readonly directory: Directory; readonly log: Logger; readonly closers: Closers; readonly time: Clock }): Promise<OpenBooks> {
   const { folder, directory, log, closers, time } = options;
   const clock = new SteadyClock(time, (byMs) => log.warn({ byMs }, "the system clock stepped back; wall time is held"));
-  const store = await openSqliteStore({ path: join(folder, "ledger.db"), onProblem: (error) => log.error({ err: error }, "the ledger could not be written; it is retried") });
+  const ledger = join(folder, "ledger.db");
+  const left = takeOverFromPrograms(ledger);
+  if (left > 0) log.warn({ attempts: left }, "attempts of programs that ended were charged at their holds");
+  const store = await openSqliteStore({ path: ledger, onProblem: (error) => log.error({ err: error }, "the ledger could not be written; it is retried") });
   closers.add(() => store.close());
   const state = await store.load();
   checkClock(clock.now(), state.newestAt);

@@ -31,3 +31,9 @@ export const GLOBAL_SCOPE: Scope = { kind: "global", id: "", label: "global" };
 export function scopeText(scope: { kind: ScopeKind; id: string }): string {
   return scope.kind === "global" ? "global" : `${scope.kind}:${scope.id}`;
 }
+
+/** The scope that a text names; its label is that text. @example scopeFromText("key:01J…") // { kind: "key", id: "01J…", … } */
+export function scopeFromText(text: string): Scope {
+  const colon = text.indexOf(":");
+  return colon === -1 ? GLOBAL_SCOPE : { kind: text.slice(0, colon) as ScopeKind, id: text.slice(colon + 1), label: text };
+}

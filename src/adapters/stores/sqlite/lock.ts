@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
+import { isBusy } from "./schema.ts";
 
 /**
  * Takes the data folder for this process (GATE 8.5). The lock ends with the process, however it ends.
@@ -12,11 +13,15 @@ import { TollgateError } from "../../../base/errors.ts";
  * @example const lock = lockDataFolder("data"); // ... lock.release()
  */
 export function lockDataFolder(folder: string): { release(): void } {
+  return lockedBy(folder, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+}
+
+function lockedBy(folder: string, statements: string): { release(): void } {
   let database: DatabaseSync | undefined;
   try {
     mkdirSync(folder, { recursive: true });
     database = new DatabaseSync(join(folder, "lock"));
-    database.exec("PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    database.exec(`PRAGMA busy_timeout = 0; ${statements}`);
   } catch (error) {
     database?.close();
     throw isBusy(error) ? inUse(folder) : unwritable(folder, error);
@@ -29,16 +34,27 @@ export function lockDataFolder(folder: string): { release(): void } {
   };
 }
 
-/** SQLITE_BUSY and SQLITE_LOCKED, without their extended part. */
-function isBusy(error: unknown): boolean {
-  const code = (error as { errcode?: number }).errcode;
-  return code !== undefined && ((code & 0xff) === 5 || (code & 0xff) === 6);
+/**
+ * Takes the data folder for a program that shares it with other programs, never with a gateway (GATE 8.5). Any number
+ * of programs hold it at a time; a gateway cannot start while one does.
+ *
+ * @param folder made if there is none
+ * @throws TollgateError `data_folder_in_use` with the gateway's address, `data_folder_unwritable`
+ * @example const lock = shareDataFolder("data"); // ... lock.release()
+ */
+export function shareDataFolder(folder: string): { release(): void } {
+  const lock = lockedBy(folder, "BEGIN; SELECT count(*) FROM sqlite_schema");
+  // While this is held no gateway lives, so what one left behind must not be named as the owner.
+  rmSync(join(folder, "gateway.json"), { force: true });
+  return lock;
 }
 
 function inUse(folder: string): TollgateError {
   const owner = readOwner(folder);
-  const who = owner === undefined ? "Another process" : `A gateway (${owner})`;
-  return new TollgateError("data_folder_in_use", `${who} uses the data folder ${folder}. Stop it, or name another data folder.`);
+  if (owner === undefined) {
+    return new TollgateError("data_folder_in_use", `Another process uses the data folder ${folder}. Stop it, or name another data folder.`);
+  }
+  return new TollgateError("data_folder_in_use", `A gateway (${owner}) uses the data folder ${folder}. Stop it, or name another data folder; a program can also send its requests to that gateway.`);
 }
 
 function unwritable(folder: string, error: unknown): TollgateError {

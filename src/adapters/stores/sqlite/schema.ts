@@ -36,6 +36,22 @@ INSERT INTO meta VALUES (1, ${SCHEMA_VERSION}, 0, 0);
 PRAGMA application_id = ${APPLICATION_ID};
 `;
 
+// What programs that share a ledger keep beside it; a gateway's ledger has none of it (adapters/books/sqlite).
+const SHARED_TABLES = `
+CREATE TABLE IF NOT EXISTS holds (
+  attempt_id TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL, at INTEGER NOT NULL, held INTEGER NOT NULL, reserved TEXT, facts TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (
+  family TEXT PRIMARY KEY NOT NULL, scope TEXT NOT NULL, model TEXT, measure TEXT NOT NULL, spec TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counters_by_scope ON counters (scope);
+CREATE TABLE IF NOT EXISTS tallies (
+  counter TEXT NOT NULL, second INTEGER NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (counter, second)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS programs (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, adopted INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO programs VALUES (1, 0, 0);
+`;
+
 /**
  * Opens the ledger for its one writer, and makes it if there is none.
  * @throws TollgateError `ledger_newer`, `ledger_unreadable`
@@ -53,6 +69,34 @@ export function openForWriting(path: string): DatabaseSync {
     }
     migrate(database, SCHEMA_VERSION);
   });
+}
+
+/**
+ * Opens the ledger as one of several programs that write it, and makes it if there is none. Nothing on this connection
+ * waits for a lock; the caller makes commits outlast a power cut.
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`; SQLite's own error if the file is busy: try again
+ */
+export function openForSharing(path: string): DatabaseSync {
+  try {
+    return opened(path, false, (database) => {
+      const count = database.prepare("SELECT count(*) AS count FROM sqlite_schema");
+      const isEmpty = (): boolean => (count.get() as { count: number }).count === 0;
+      if (!isEmpty()) checkLedger(database, path);
+      database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000; BEGIN IMMEDIATE");
+      // Another program may have made the tables in between.
+      if (isEmpty()) database.exec(TABLES);
+      database.exec(`${SHARED_TABLES} COMMIT`);
+      migrate(database, SCHEMA_VERSION);
+    });
+  } catch (error) {
+    throw isBusy((error as Error).cause) ? (error as Error).cause : error;
+  }
+}
+
+/** SQLITE_BUSY and SQLITE_LOCKED, without their extended part. */
+export function isBusy(error: unknown): boolean {
+  const code = (error as { errcode?: number } | undefined)?.errcode;
+  return code !== undefined && ((code & 0xff) === 5 || (code & 0xff) === 6);
 }
 
 /** Opens the ledger to read beside its writer. @throws TollgateError `ledger_newer`, `ledger_unreadable` */
