@@ -18,6 +18,7 @@ import { createHttpServer, type ClientPatience } from "../surfaces/http/http-ser
 import type { SimulatedProviderOptions } from "../surfaces/simulated/simulated-provider.ts";
 import { globalCharges } from "./catalogue.ts";
 import type { Config } from "./config/config.ts";
+import { adjuster } from "./gateway/adjust.ts";
 import { Closers } from "./gateway/closers.ts";
 import { announce, explainedFileError, takeDataFolder } from "./gateway/data-folder.ts";
 import { DIALECTS } from "./gateway/dialects.ts";
@@ -102,6 +103,7 @@ async function compose({ config, env, host, port, folder, simulation, time = MAC
   };
   const management = new Management({
     directory, store: open.store, ids, clock: open.clock, hashKey, randomKey: () => `sk-${randomBytes(18).toString("base64url")}`,
+    adjust: adjuster(open.books, open.clock, ids),
     standing: (scope, spec) => open.books.standingNow(scope, undefined, spec),
     seed: async (limits) => {
       await seed(open.books, limits);

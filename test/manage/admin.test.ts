@@ -34,6 +34,7 @@ function world(maxEndUserBudgetNanoUsd?: bigint) {
   const seeded: Limit[] = [];
   const management = new Management({
     store, directory, clock, ids: new UlidSource(randomBytes), hashKey: hash, randomKey: () => `sk-${randomBytes(16).toString("hex")}`,
+    adjust: async () => {},
     standing: (scope, window) => books.standingNow(scope, undefined, window),
     seed: (limits) => {
       seeded.push(...limits);
@@ -96,7 +97,7 @@ describe("keys", () => {
   test.each([
     ['{"max_budget": -1}', "invalid_amount"], ['{"max_budget": -0.0000000001}', "invalid_amount"], ['{"max_budget": "NaN"}', "invalid_amount"], ['{"max_budget": 1e30}', "invalid_amount"],
     ['{"budget_duration": "0d"}', "invalid_duration"], ['{"max_budgets": 1}', "unknown_field"], ['{"model_max_budget": {"m": {"budget": 1}}}', "unknown_field"], ['{"model_max_budget": {"m": {"budget_limit": -1}}}', "invalid_amount"], ['{"model_max_budget": {"m": {}}}', "invalid_request"], ['{"model_max_budget": {"m": {"budget_limit": 1, "time_period": "0d"}}}', "invalid_duration"], ['{"model_max_budget": [1]}', "invalid_request"], ['{"organization_id": "o"}', "unsupported_field"],
-    ['{"spend": 3}', "unsupported_field"], ['{"rpm_limit": 1.5}', "invalid_request"], ['{"team_id": "nobody"}', "not_found"], ['{"a', "invalid_json"], ['{"metadata": {"__proto__": 1}}', "forbidden_member"],
+    ['{"spend": -3}', "invalid_amount"], ['{"rpm_limit": 1.5}', "invalid_request"], ['{"team_id": "nobody"}', "not_found"], ['{"a', "invalid_json"], ['{"metadata": {"__proto__": 1}}', "forbidden_member"],
   ])("%s is refused as %s and nothing is stored", async (body, code) => {
     const { call, store } = world();
     const { status, json } = await call("/key/generate", body);

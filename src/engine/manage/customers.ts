@@ -2,22 +2,27 @@ import type { CustomerRecord } from "../../domain/scopes/records.ts";
 import { onlyFields, sortFields } from "./fields.ts";
 import { readLimits, requiredText, requiredTexts, text, type Body } from "./read-fields.ts";
 import { newestFirst, type Records, type View, type Write } from "./records.ts";
+import { presetSpend, type Spend } from "./spend.ts";
 
 /** Customers: whom the owner of a key serves. A customer has a record only if somebody made it (GATE 10.1). */
 export class Customers {
   private readonly records: Records;
+  private readonly spend: Spend;
 
-  constructor(records: Records) {
+  constructor(records: Records, spend: Spend) {
     this.records = records;
+    this.spend = spend;
   }
 
   create(body: Body): Promise<View<"customer">> {
     return this.records.inOrder(async () => {
       const { stored, warnings } = sortFields("customer", body);
+      const spend = presetSpend(body);
       const customerId = requiredText(body, "user_id");
       this.records.mustBeNew("customer", customerId, "user_id");
       const record = this.newRecord(customerId, body, stored);
       await this.records.commit([{ kind: "customer", record, version: 0 }]);
+      await this.spend.preset("customer", record, spend);
       return this.records.view("customer", record, warnings);
     });
   }
@@ -25,12 +30,14 @@ export class Customers {
   update(body: Body): Promise<View<"customer">> {
     return this.records.inOrder(async () => {
       const { stored, warnings } = sortFields("customer", body);
+      const spend = presetSpend(body);
       const { record: before, version } = this.records.existing("customer", requiredText(body, "user_id"));
       const record: CustomerRecord = {
         ...before, ...readLimits(body), alias: "alias" in body ? text(body, "alias") : before.alias,
         stored: { ...before.stored, ...stored }, updatedAt: this.records.now(),
       };
       await this.records.commit([{ kind: "customer", record, version }]);
+      await this.spend.preset("customer", record, spend);
       return this.records.view("customer", record, warnings);
     });
   }
@@ -60,6 +67,11 @@ export class Customers {
       await this.records.commit(writes);
       return writes.map(({ record }) => this.records.view("customer", record));
     });
+  }
+
+  /** @param body `{ reset_to }` */
+  resetSpend(customerId: string, body: Body): ReturnType<typeof this.spend.reset<"customer">> {
+    return this.spend.reset("customer", () => this.records.existing("customer", customerId), body);
   }
 
   info(customerId: string): View<"customer"> {

@@ -1,7 +1,7 @@
 import { TollgateError } from "../../base/errors.ts";
 import type { RecordKind } from "../../domain/scopes/records.ts";
 
-const LIMITS = ["max_budget", "soft_budget", "budget_duration", "budget_limits", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_rpm_limit", "model_tpm_limit", "model_max_budget", "models", "blocked", "metadata"];
+const LIMITS = ["spend", "max_budget", "soft_budget", "budget_duration", "budget_limits", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_rpm_limit", "model_tpm_limit", "model_max_budget", "models", "blocked", "metadata"];
 
 /** Fields that do what they say. */
 const USED: Readonly<Record<RecordKind, readonly string[]>> = {
@@ -23,7 +23,7 @@ const CALLING_KEY_TYPES: ReadonlySet<unknown> = new Set(["default", "llm_api"]);
 
 /** They limit money or access: to store them would promise what is not kept. */
 const UNSUPPORTED = new Set([
-  "spend", "budget_id", "model_max_budget", "permissions", "allowed_cache_controls", "object_permission", "organization_id", "organizations", "project_id", "agent_id",
+  "budget_id", "model_max_budget", "permissions", "allowed_cache_controls", "object_permission", "organization_id", "organizations", "project_id", "agent_id",
   "enforced_params", "allowed_routes", "allowed_passthrough_routes", "allowed_vector_store_indexes", "rpm_limit_type", "tpm_limit_type", "access_group_ids",
   "temp_budget_increase", "temp_budget_expiry", "budget_fallbacks", "throttle_on_budget_exceeded", "team_member_budget", "team_member_budget_duration",
   "team_member_rpm_limit", "team_member_tpm_limit", "team_member_permissions", "members", "members_with_roles", "default_team_member_models", "budget_reset_at", "allowed_model_region", "grace_period", "new_master_key",

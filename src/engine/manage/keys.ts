@@ -5,23 +5,28 @@ import type { Versioned } from "./directory.ts";
 import { onlyFields, sortFields } from "./fields.ts";
 import { invalid, readLimits, requiredText, text, texts, type Body } from "./read-fields.ts";
 import { newestFirst, type Records, type View, type Write } from "./records.ts";
+import { presetSpend, type Spend } from "./spend.ts";
 
 /** Virtual keys. */
 export class Keys {
   private readonly records: Records;
+  private readonly spend: Spend;
 
-  constructor(records: Records) {
+  constructor(records: Records, spend: Spend) {
     this.records = records;
+    this.spend = spend;
   }
 
   create(body: Body): Promise<View<"key">> {
     return this.records.inOrder(async () => {
       const { stored, warnings } = sortFields("key", body);
+      const spend = presetSpend(body);
       const plain = text(body, "key") ?? this.records.ports.randomKey();
       checkPlain(plain, "key");
       const writes: Write[] = [];
       const record = this.newRecord(plain, body, stored, writes);
       await this.records.commit([...writes, { kind: "key", record, version: 0 }]);
+      await this.spend.preset("key", record, spend);
       return { ...this.records.view("key", record, warnings), key: plain };
     });
   }
@@ -70,6 +75,11 @@ export class Keys {
       await this.records.commit([{ kind: "key", record: changed, version }]);
       return this.records.view("key", changed);
     });
+  }
+
+  /** @param body `{ reset_to }` */
+  resetSpend(name: string, body: Body): ReturnType<typeof this.spend.reset<"key">> {
+    return this.spend.reset("key", () => this.named(name), body);
   }
 
   info(name: string): View<"key"> {
@@ -121,6 +131,7 @@ export class Keys {
 
   private async change({ record: before, version }: Versioned<KeyRecord>, body: Body, secret: Partial<KeyRecord>): Promise<View<"key">> {
     const { stored, warnings } = sortFields("key", body);
+    const spend = presetSpend(body);
     const alias = "key_alias" in body ? text(body, "key_alias") : before.alias;
     if (alias !== undefined && alias !== before.alias) this.checkAlias(alias);
     const writes: Write[] = [];
@@ -131,6 +142,7 @@ export class Keys {
       ...secret,
     };
     await this.records.commit([...writes, { kind: "key", record, version }]);
+    await this.spend.preset("key", record, spend);
     return this.records.view("key", record, warnings);
   }
 

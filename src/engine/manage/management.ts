@@ -1,6 +1,7 @@
 import { Customers } from "./customers.ts";
 import { Keys } from "./keys.ts";
 import { Records, type ManagementPorts } from "./records.ts";
+import { Spend } from "./spend.ts";
 import { Teams } from "./teams.ts";
 import { Users } from "./users.ts";
 
@@ -15,9 +16,10 @@ export class Management {
 
   constructor(ports: ManagementPorts) {
     const records = new Records(ports);
-    this.keys = new Keys(records);
-    this.users = new Users(records, this.keys);
-    this.teams = new Teams(records);
-    this.customers = new Customers(records);
+    const spend = new Spend(records);
+    this.keys = new Keys(records, spend);
+    this.users = new Users(records, spend, this.keys);
+    this.teams = new Teams(records, spend);
+    this.customers = new Customers(records, spend);
   }
 }

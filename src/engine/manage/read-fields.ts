@@ -140,7 +140,7 @@ function modelNumbers(body: Body, field: string): ModelNumber[] {
   });
 }
 
-function metadata(body: Body): Record<string, unknown> {
+export function metadata(body: Body): Record<string, unknown> {
   const value = body["metadata"] ?? {};
   if (!isObject(value)) throw invalid("metadata", "must be an object");
   if (JSON.stringify(value).length > METADATA_BYTES_MAX) throw invalid("metadata", "may have 16 KB at most");

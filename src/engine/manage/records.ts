@@ -28,6 +28,8 @@ export interface ManagementPorts {
   /** A new key, "sk-…". */
   randomKey(): string;
   standing(scope: Scope, window: WindowSpec): Standing;
+  /** Moves what a window of a scope stands at, without an attempt (GATE 1.3, 5.9). @param metadata JSON text: why */
+  adjust(scope: Scope, window: WindowSpec, by: bigint, metadata: string): Promise<void>;
   /** Gives new windows the history of their scopes (GATE 6.3). */
   seed(limits: readonly Limit[]): Promise<void>;
 }

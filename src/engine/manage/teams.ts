@@ -4,22 +4,27 @@ import { memberName, type Versioned } from "./directory.ts";
 import { onlyFields, sortFields } from "./fields.ts";
 import { amount, invalid, readLimits, requiredText, requiredTexts, text, type Body } from "./read-fields.ts";
 import { newestFirst, type Records, type Removal, type View, type Write } from "./records.ts";
+import { presetSpend, type Spend } from "./spend.ts";
 
 /** Teams and their members. */
 export class Teams {
   private readonly records: Records;
+  private readonly spend: Spend;
 
-  constructor(records: Records) {
+  constructor(records: Records, spend: Spend) {
     this.records = records;
+    this.spend = spend;
   }
 
   create(body: Body): Promise<View<"team">> {
     return this.records.inOrder(async () => {
       const { stored, warnings } = sortFields("team", body);
+      const spend = presetSpend(body);
       const teamId = text(body, "team_id") ?? this.records.newId();
       this.records.mustBeNew("team", teamId, "team_id");
       const record: TeamRecord = { ...this.records.base(body, stored), alias: text(body, "team_alias"), teamId };
       await this.records.commit([{ kind: "team", record, version: 0 }]);
+      await this.spend.preset("team", record, spend);
       return this.records.view("team", record, warnings);
     });
   }
@@ -27,12 +32,14 @@ export class Teams {
   update(body: Body): Promise<View<"team">> {
     return this.records.inOrder(async () => {
       const { stored, warnings } = sortFields("team", body);
+      const spend = presetSpend(body);
       const { record: before, version } = this.records.existing("team", requiredText(body, "team_id"));
       const record: TeamRecord = {
         ...before, ...readLimits(body), alias: "team_alias" in body ? text(body, "team_alias") : before.alias,
         stored: { ...before.stored, ...stored }, updatedAt: this.records.now(),
       };
       await this.records.commit([{ kind: "team", record, version }]);
+      await this.spend.preset("team", record, spend);
       return this.records.view("team", record, warnings);
     });
   }
@@ -64,6 +71,16 @@ export class Teams {
       await this.records.commit([{ kind: "team", record: changed, version }]);
       return this.records.view("team", changed);
     });
+  }
+
+  /** @param body `{ reset_to }` */
+  resetSpend(teamId: string, body: Body): ReturnType<typeof this.spend.reset<"team">> {
+    return this.spend.reset("team", () => this.records.existing("team", teamId), body);
+  }
+
+  /** @param body `{ reset_to }` */
+  resetMemberSpend(teamId: string, userId: string, body: Body): ReturnType<typeof this.spend.reset<"member">> {
+    return this.spend.reset("member", () => this.member({ team_id: teamId, user_id: userId }), body);
   }
 
   info(teamId: string): View<"team"> {

@@ -3,14 +3,17 @@ import { onlyFields, sortFields } from "./fields.ts";
 import type { Keys } from "./keys.ts";
 import { flag, readLimits, requiredText, requiredTexts, text, type Body } from "./read-fields.ts";
 import { newestFirst, type Records, type Removal, type View, type Write } from "./records.ts";
+import { presetSpend, type Spend } from "./spend.ts";
 
 /** Internal users: the people (and services) that keys belong to. */
 export class Users {
   private readonly records: Records;
+  private readonly spend: Spend;
   private readonly keys: Keys;
 
-  constructor(records: Records, keys: Keys) {
+  constructor(records: Records, spend: Spend, keys: Keys) {
     this.records = records;
+    this.spend = spend;
     this.keys = keys;
   }
 
@@ -18,6 +21,7 @@ export class Users {
   create(body: Body): Promise<View<"user">> {
     return this.records.inOrder(async () => {
       const { stored, warnings } = sortFields("user", body);
+      const spend = presetSpend(body);
       const userId = text(body, "user_id") ?? this.records.newId();
       this.records.mustBeNew("user", userId, "user_id");
       const record: UserRecord = { ...this.records.base(body, stored), alias: text(body, "user_alias"), userId };
@@ -25,6 +29,7 @@ export class Users {
       const plain = flag(body, "auto_create_key") === false ? undefined : this.records.ports.randomKey();
       if (plain !== undefined) writes.push({ kind: "key", record: { ...this.keys.newRecord(plain, {}, {}, []), userId }, version: 0 });
       await this.records.commit(writes);
+      await this.spend.preset("user", record, spend);
       return { ...this.records.view("user", record, warnings), ...(plain === undefined ? {} : { key: plain }) };
     });
   }
@@ -32,12 +37,14 @@ export class Users {
   update(body: Body): Promise<View<"user">> {
     return this.records.inOrder(async () => {
       const { stored, warnings } = sortFields("user", body);
+      const spend = presetSpend(body);
       const { record: before, version } = this.records.existing("user", requiredText(body, "user_id"));
       const record: UserRecord = {
         ...before, ...readLimits(body), alias: "user_alias" in body ? text(body, "user_alias") : before.alias,
         stored: { ...before.stored, ...stored }, updatedAt: this.records.now(),
       };
       await this.records.commit([{ kind: "user", record, version }]);
+      await this.spend.preset("user", record, spend);
       return this.records.view("user", record, warnings);
     });
   }
@@ -60,6 +67,11 @@ export class Users {
       await this.records.commit([], removals);
       return userIds.size;
     });
+  }
+
+  /** @param body `{ reset_to }` */
+  resetSpend(userId: string, body: Body): ReturnType<typeof this.spend.reset<"user">> {
+    return this.spend.reset("user", () => this.records.existing("user", userId), body);
   }
 
   info(userId: string): View<"user"> {

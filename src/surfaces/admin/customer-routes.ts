@@ -15,6 +15,10 @@ export function customerRoutes(routes: RouteTable, { customers }: Management): v
     });
     routes.post(`/${name}/block`, async (body) => ({ blocked_users: (await customers.block(body, true)).map(customerRow) }));
     routes.post(`/${name}/unblock`, async (body) => ({ unblocked_users: (await customers.block(body, false)).map(customerRow) }));
+    routes.post(`/${name}/:user_id/reset_spend`, async (body, context) => {
+      const { view, previous } = await customers.resetSpend(context.req.param("user_id") as string, body);
+      return { previous_spend: previous, ...customerRow(view) };
+    });
     routes.get(`/${name}/info`, (context) => customerRow(customers.info(requiredQuery(context, "end_user_id"))));
     routes.get(`/${name}/list`, () => customers.list().map(customerRow));
   }

@@ -12,6 +12,10 @@ export function keyRoutes(routes: RouteTable, { keys }: Management): void {
   routes.post("/key/unblock", async (body) => keyRow(await keys.block(body, false)));
   routes.post("/key/regenerate", async ({ key, ...body }) => keyRow(await keys.regenerate(requiredText({ key }, "key"), body)));
   routes.post("/key/:key/regenerate", async (body, context) => keyRow(await keys.regenerate(context.req.param("key") as string, body)));
+  routes.post("/key/:key/reset_spend", async (body, context) => {
+    const { view, previous } = await keys.resetSpend(context.req.param("key") as string, body);
+    return { key_hash: view.record.tokenHash, previous_spend: previous, ...keyRow(view) };
+  });
   routes.getAsAnyone("/key/info", (context, identity) => {
     const asked = context.req.query("key");
     const name = asked ?? keys.tokenOf(identity.keyId);

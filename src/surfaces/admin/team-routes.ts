@@ -18,6 +18,14 @@ export function teamRoutes(routes: RouteTable, { keys, teams }: Management): voi
   });
   routes.post("/team/member_update", async (body) => memberRow(await teams.updateMember(body)));
   routes.post("/team/member_delete", async (body) => row(await teams.deleteMember(body)));
+  routes.post("/team/:team_id/reset_spend", async (body, context) => {
+    const { view, previous } = await teams.resetSpend(context.req.param("team_id") as string, body);
+    return { previous_spend: previous, ...row(view) };
+  });
+  routes.post("/team/:team_id/member/:user_id/reset_spend", async (body, context) => {
+    const { view, previous } = await teams.resetMemberSpend(context.req.param("team_id") as string, context.req.param("user_id") as string, body);
+    return { previous_spend: previous, ...memberRow(view) };
+  });
   routes.get("/team/info", (context) => {
     const teamId = requiredQuery(context, "team_id");
     return { team_id: teamId, team_info: row(teams.info(teamId)), keys: keys.list({ teamId }).map(keyRow), team_memberships: teams.membersOf(teamId).map(memberRow) };

@@ -9,6 +9,10 @@ export function userRoutes(routes: RouteTable, { keys, users }: Management): voi
     return { user_id: view.record.userId, data: userRow(view) };
   });
   routes.post("/user/delete", (body) => users.delete(body));
+  routes.post("/user/:user_id/reset_spend", async (body, context) => {
+    const { view, previous } = await users.resetSpend(context.req.param("user_id") as string, body);
+    return { previous_spend: previous, ...userRow(view) };
+  });
   routes.get("/user/info", (context) => {
     const userId = requiredQuery(context, "user_id");
     return { user_id: userId, user_info: userRow(users.info(userId)), keys: keys.list({ userId }).map(keyRow), teams: users.teamsOf(userId) };

@@ -29,14 +29,7 @@ export function composeCall(plane: DataPlane, dialect: Dialect, identity: Identi
     throw new TollgateError("unknown_model", `The model ${JSON.stringify(request.model)} is not known. Use a name from GET /v1/models, or provider/model with that provider's key configured.`, { param: "model" });
   }
   identity.checkModel(request.model);
-  const customer = customerOf(identity, named, request.user);
-  const charges: ChargeSet[] = [identity.charges];
-  const byModel = identity.modelLimits(request.model);
-  if (byModel !== undefined) charges.push(byModel);
-  if (customer !== null) {
-    const paid = plane.customer(customer, identity.keyId, at);
-    if (paid !== undefined) charges.push(paid);
-  }
+  const { customer, charges } = whoPays(plane, identity, request.model, customerOf(identity, named, request.user), at);
   return {
     requestId, at, route, dialect, request, body, charges, deployments,
     keyId: identity.keyId, teamId: identity.teamId, userId: identity.userId, customer,
@@ -44,8 +37,18 @@ export function composeCall(plane: DataPlane, dialect: Dialect, identity: Identi
   };
 }
 
+/** Everything that is charged and every limit that applies, but the deployment's. @throws TollgateError customer errors */
+export function whoPays(plane: DataPlane, identity: Identity, model: string, customer: string | null, at: number): { readonly customer: string | null; readonly charges: readonly ChargeSet[] } {
+  const charges: ChargeSet[] = [identity.charges];
+  const byModel = identity.modelLimits(model);
+  if (byModel !== undefined) charges.push(byModel);
+  const paid = customer === null ? undefined : plane.customer(customer, identity.keyId, at);
+  if (paid !== undefined) charges.push(paid);
+  return { customer, charges };
+}
+
 /** Who the request is for: pinned by the key, else the header, else `user` in the body (GATE 10.1). */
-function customerOf(identity: Identity, header: string | undefined, user: string | undefined): string | null {
+export function customerOf(identity: Identity, header: string | undefined, user: string | undefined): string | null {
   if (identity.pinnedCustomer !== undefined) return identity.pinnedCustomer;
   const named = header !== undefined && header !== "" ? header : user;
   if (named === undefined || named === "") return null;

@@ -1,5 +1,6 @@
 import { TollgateError } from "../../base/errors.ts";
 import { NANO_PER_USD } from "../../base/money.ts";
+import type { Dialect } from "../../domain/upstream/dialect.ts";
 import { onlyFields } from "../../engine/manage/fields.ts";
 import type { Identity } from "../../engine/manage/directory.ts";
 import { amount, invalid, text, type Body } from "../../engine/manage/read-fields.ts";
@@ -29,17 +30,27 @@ export function holdRoutes(routes: RouteTable, plane: DataPlane, holds: Holds): 
       return await new Promise<Record<string, unknown>>((resolve) => holds.settle(id, identity.isMaster ? undefined : identity.keyId, outcome, (settled) => resolve(settledRow(id, settled))));
     });
   };
-  settle("settle", readOutcome);
+  settle("settle", (body) => {
+    onlyFields(body, ["cost", "response", "usage", "model"]);
+    return readOutcome(body);
+  });
   settle("release", (body) => {
     onlyFields(body, []);
     return "released";
   });
 }
 
+/** @throws TollgateError `invalid_request` */
+export function dialectOf(plane: DataPlane, route: string): Dialect {
+  const dialects = [...plane.dialects.values()];
+  const found = dialects.find((one) => one.route === route);
+  if (found === undefined) throw invalid("route", `must be one of ${[...new Set(dialects.map((one) => one.route))].join(", ")}`);
+  return found;
+}
+
 async function reserve(plane: DataPlane, holds: Holds, identity: Identity, body: Body): Promise<Record<string, unknown>> {
   const route = text(body, "route") ?? "chat_completions";
-  const dialect = [...plane.dialects.values()].find((one) => one.route === route);
-  if (dialect === undefined) throw invalid("route", `must be one of ${[...new Set([...plane.dialects.values()].map((one) => one.route))].join(", ")}`);
+  const dialect = dialectOf(plane, route);
   const { request } = body;
   if (typeof request !== "object" || request === null || Array.isArray(request)) throw invalid("request", "must be the request as it will be sent to the provider, an object");
   const call = composeCall(plane, dialect, identity, {
@@ -55,9 +66,11 @@ async function reserve(plane: DataPlane, holds: Holds, identity: Identity, body:
   };
 }
 
-/** `{ cost }`, `{ response }` or `{ usage, model }`: the last two in the words of the API that the hold was made for. */
-function readOutcome(body: Body): HoldOutcome {
-  onlyFields(body, ["cost", "response", "usage", "model"]);
+/**
+ * `{ cost }`, `{ response }` or `{ usage, model }`: the last two in the words of its API.
+ * @throws TollgateError `invalid_request`, `invalid_amount`
+ */
+export function readOutcome(body: Body): Exclude<HoldOutcome, "released"> {
   const given = ["cost", "response", "usage"].filter((field) => body[field] !== undefined && body[field] !== null);
   if (given.length !== 1) throw invalid("usage", "or response or cost is required, and only one of them");
   if (given[0] === "cost") return { cost: costOf(body) };

@@ -11,6 +11,7 @@ import type { Holds } from "../../engine/holds.ts";
 import type { Management } from "../../engine/manage/management.ts";
 import { createAdmin } from "../admin/routes.ts";
 import { errorBody, statusOf } from "../http/status.ts";
+import { chargeRoutes } from "./charge-routes.ts";
 import { costRoutes } from "./cost-routes.ts";
 import { holdRoutes } from "./hold-routes.ts";
 import { keyIn, type DataPlane } from "./data-plane.ts";
@@ -45,6 +46,7 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
     budgetExceededStatus: plane.budgetExceededStatus,
     more: (routes) => {
       holdRoutes(routes, plane, options.holds);
+      chargeRoutes(routes, plane, options.store, () => options.flush());
       costRoutes(routes, plane);
     },
     onDefect: (error) => plane.onDefect(error, plane.ids.next(plane.clock.now())),
