@@ -1,6 +1,6 @@
 import { TollgateError } from "../base/errors.ts";
 import type { NanoUsd } from "../base/money.ts";
-import type { Charge } from "../domain/ledger/entry.ts";
+import { correctionOf, entryOf, type Charge } from "../domain/ledger/entry.ts";
 import type { OpenAttempt } from "../domain/limits/books.ts";
 import type { Price } from "../domain/pricing/price.ts";
 import { settledPriceOf, type Deployment } from "../domain/upstream/deployment.ts";
@@ -22,6 +22,10 @@ interface Hold {
   readonly startedMs: number;
 }
 
+interface SettledHold extends Settled {
+  readonly hold: Hold;
+}
+
 /**
  * Money held for requests that somebody else sends. A hold passes the same gate as a request and is settled once, by
  * what its owner reports; one that is never settled is charged in full, as a request that was never heard of again
@@ -30,7 +34,7 @@ interface Hold {
 export class Holds {
   private readonly engine: Engine;
   private readonly open = new Map<string, Hold>();
-  private readonly settled = new Map<string, Settled & { readonly keyId: string | null }>();
+  private readonly settled = new Map<string, SettledHold>();
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -65,10 +69,12 @@ export class Holds {
       return;
     }
     const before = this.settled.get(id);
-    if (before === undefined || !mayTouch(keyId, before.keyId)) {
+    if (before === undefined || !mayTouch(keyId, before.hold.call.keyId)) {
       throw new TollgateError("not_found", "There is no open hold of this id. One that is not settled in time, or that a restart met open, was charged in full.", { param: "id" });
     }
-    then(before);
+    // Charged in full because nothing was heard: what is heard after all corrects it (GATE 5.6).
+    if (before.charge.estimated === "no_status") this.correct(id, before, this.chargeFor(before.hold, outcome), then);
+    else then(before);
   }
 
   /** Charges what was never settled. Called about once a second. */
@@ -101,9 +107,19 @@ export class Holds {
     return chargeOfReading(reading, price, attempt.hold.nanoUsd, this.circumstances(hold, reading.complete ? "ok" : "cut_short"));
   }
 
+  private correct(id: string, before: SettledHold, charge: Charge, then: (settled: Settled) => void): void {
+    const { attempt, deployment, hold } = before;
+    const held = attempt.hold.nanoUsd;
+    const settled = { attempt, deployment, charge, hold };
+    this.settled.set(id, settled);
+    const correction = correctionOf(entryOf(attempt.facts, held, before.charge), entryOf(attempt.facts, held, charge));
+    if (correction === undefined) then(settled);
+    else this.engine.books.post(correction, hold.call.charges, () => then(settled));
+  }
+
   private close(id: string, hold: Hold, charge: Charge, then: (settled: Settled) => void): void {
-    const { attempt, deployment, call } = hold;
-    const settled = { attempt, deployment, charge, keyId: call.keyId };
+    const { attempt, deployment } = hold;
+    const settled = { attempt, deployment, charge, hold };
     this.open.delete(id);
     if (this.settled.size >= REMEMBERED_MAX) this.settled.delete(this.settled.keys().next().value as string);
     this.settled.set(id, settled);

@@ -159,16 +159,20 @@ describe("a hold without a request", () => {
 });
 
 describe("a hold that nobody settles", () => {
-  test("5.3 is charged in full after the request limit", async () => {
+  test("5.3, 5.6 is charged in full after the request limit, and corrected once by a settlement that arrives after all", async () => {
     let ahead = 0;
     const time = { now: () => Date.now() + ahead, monotonic: () => performance.now() + ahead };
-    const { made, hold, end, standing, entries } = await world({ time });
+    const { made, hold, end, standing, entries, gateway } = await world({ time });
     await made("/customer/new", { user_id: "c", max_budget: 1 });
     const { body } = await hold({ request: REQUEST, user: "c" });
     ahead = 601_000;
     await expect.poll(() => standing("c"), { timeout: 5_000 }).toEqual([body["held"], 0]);
     expect(await entries(String(body["id"]))).toMatchObject([{ estimated: "no_status", status: "timeout" }]);
-    expect((await end(String(body["id"]), "settle", { cost: 0 })).body).toMatchObject({ cost: body["held"], estimated: "no_status" });
+    const late = await Promise.all([{ usage: USAGE }, { usage: USAGE }, { cost: 9 }].map((outcome) => end(String(body["id"]), "settle", outcome)));
+    for (const answer of late) expect(answer.body).toMatchObject({ cost: COST, estimated: null });
+    expect(await standing("c")).toEqual([COST, 0]);
+    expect(await entries(String(body["id"]))).toMatchObject([{ kind: "charge", estimated: "no_status" }, { kind: "correction" }]);
+    expect((await gateway.call("GET", "/v1/tollgate/audit")).body).toMatchObject({ agree: true, firstDifference: null });
   });
 
   test("5.7 is charged in full when the gateway stops, and stands so after the restart", async () => {
