@@ -31,7 +31,7 @@ export const HELP = `Usage: npm run bench -- [options]
   --kinds a,b        some of: ${KINDS.join(", ")}
   --rounds N         interleaved rounds (full: ${FULL.rounds}, quick: ${QUICK.rounds})
   --json FILE        also write every figure of every round
-  --write            write the table into bench/README.md
+  --write            write the table into bench/README.md (with --parts: the table of parts)
   --parts            instead: profile Tollgate under load and print where its time goes
   --streams          with --parts: under streams
 `;

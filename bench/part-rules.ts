@@ -10,17 +10,18 @@ export interface PartRule {
 }
 
 export const PART_RULES: readonly PartRule[] = [
+  { part: "identify", name: /^(hash|hashKey|sameHash|identify|identifyKey|keyIn)$/ },
   // The floor pays for these too.
   { part: "http", file: /^(node:_http|node:internal\/http|src\/surfaces\/|bench\/floor)/ },
   { part: "upstream", file: /(^node_modules\/undici\/|^src\/adapters\/upstream\/)/ },
   // What the gate adds.
   { part: "hand-over", name: /^postMessage$/ },
-  { part: "hand-over", file: /^src\/adapters\/stores\/.*(hand|queue|outbox|client)/ },
+  { part: "hand-over", file: /^src\/(app\/gateway\/hand-over|adapters\/stores\/.*(hand|queue|outbox|client))/ },
   { part: "journal", file: /^src\/adapters\/(books\/.*)?journal/ },
   { part: "identify", file: /^src\/(engine|domain\/scopes|adapters)\/?.*(identi|key|directory|scope)/ },
   { part: "read request and usage", file: /^src\/(adapters\/(providers|dialects)|domain\/(upstream|usage))/ },
   { part: "price", file: /^src\/(domain\/pricing|adapters\/prices|base\/money)/ },
-  { part: "admit and settle", file: /^src\/(domain\/(limits|windows)|adapters\/books|engine)\// },
+  { part: "admit and settle", file: /^src\/(domain\/(limits|windows|ledger)|adapters\/books|engine|base)\// },
   { part: "writer thread", file: /^src\/adapters\/stores\// },
   { part: "log and metrics", file: /^node_modules\/(pino|sonic-boom|prom-client|thread-stream|tdigest|bintrees)/ },
   { part: "other Tollgate code", file: /^src\// },

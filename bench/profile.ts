@@ -6,6 +6,7 @@ import { stopChild } from "./child.ts";
 import type { JobResult } from "./load-jobs.ts";
 import type { Options } from "./options.ts";
 import { PART_RULES, WRITER_FILES } from "./part-rules.ts";
+import { writeBetween } from "./report.ts";
 import { plainJob, startTarget, streamJob } from "./rounds.ts";
 import type { Ground, Say } from "./rounds.ts";
 import { TARGETS, root } from "./targets.ts";
@@ -109,6 +110,7 @@ function lines(title: string, values: Map<string, number>, result: JobResult, at
 }
 
 export async function profileParts(ground: Ground, options: Options, say: Say): Promise<void> {
+  const found = new Map<string, { shares: Shares; result: JobResult }>();
   const wanted = options.only ?? ["floor", "tollgate"];
   for (const target of TARGETS.filter((each) => wanted.includes(each.name))) {
     const missing = target.missing();
@@ -123,9 +125,29 @@ export async function profileParts(ground: Ground, options: Options, say: Say): 
     const job = options.streams ? streamJob : plainJob;
     const result = await ground.work(job(running, options.warmUpMs, options.plainMs));
     await stopChild(running.child, 40_000);
-    for (const thread of result.threads) process.stdout.write(`${thread.name} ${thread.cpuMicrosPerRequest.toFixed(2)}\n`);
     const shares = readProfiles(folder, result.windowMicros);
     const heading = `\n${target.title}: ${result.cpuMicrosPerRequest.toFixed(0)} µs CPU per ${options.streams ? "stream" : "request"} under the profiler, ${result.completed} requests, ${result.failed} failed`;
-    process.stdout.write(`${lines(`${heading}\n`, shares.parts, result, 99)}\n\n${lines(`${target.title}, functions by their own time\n`, shares.functions, result, FUNCTIONS_SHOWN)}\n`);
+    process.stdout.write(`${lines(`${heading}\n`, shares.parts, result, 99)}\n\n${threadLines(target.title, result)}\n\n${lines(`${target.title}, functions by their own time\n`, shares.functions, result, FUNCTIONS_SHOWN)}\n`);
+    found.set(target.title, { shares, result });
   }
+  if (options.write && !options.streams) writeBetween(join(root, "bench/README.md"), "parts", partsTable(found));
+}
+
+/** What the kernel accounts to each thread, the profiler's own left out: time that is waited for is in no thread. */
+function threadLines(title: string, result: JobResult): string {
+  const own = result.threads.filter(({ name, cpuMicrosPerRequest }) => !name.includes("ProfEvntProc") && cpuMicrosPerRequest >= 0.05);
+  return [`${title}, CPU by thread\n`, ...own.map(({ name, cpuMicrosPerRequest }) => `${cpuMicrosPerRequest.toFixed(1).padStart(8)} µs  ${name.slice(name.indexOf(" ") + 1)}`)].join("\n");
+}
+
+function partsTable(found: ReadonlyMap<string, { readonly shares: Shares; readonly result: JobResult }>): string {
+  const columns = [...found].map(([title, { shares, result }]) => {
+    const total = [...shares.parts.values()].reduce((sum, micros) => sum + micros, 0);
+    return { title, share: (part: string): string => (((shares.parts.get(part) ?? 0) / total) * result.cpuMicrosPerRequest).toFixed(1), sum: result.cpuMicrosPerRequest.toFixed(0) };
+  });
+  const parts = new Set([...found.values()].reverse().flatMap(({ shares }) => [...shares.parts].sort((a, b) => b[1] - a[1]).map(([part]) => part)));
+  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [
+    row(["µs per request, under the profiler", ...columns.map(({ title }) => title)]), row(["---", ...columns.map(() => "---:")]),
+    ...[...parts].map((part) => row([part, ...columns.map(({ share }) => share(part))])), row(["sum", ...columns.map(({ sum }) => sum)]),
+  ].join("\n");
 }
