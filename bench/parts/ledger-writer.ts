@@ -16,7 +16,7 @@ function entry(index: number): Entry {
   const at = 1_790_000_000_000 + Math.floor(index / 8);
   const requestId = `${ulidTime(at)}${String(index).padStart(16, "0")}`;
   return {
-    id: `${requestId}.01`, kind: "charge", requestId, attemptId: `${requestId}.01`, at, scopes: SCOPES,
+    id: `${requestId}.01`, kind: "charge", counter: null, requestId, attemptId: `${requestId}.01`, at, scopes: SCOPES,
     keyId: "01JDKEY0000000000000000KEY", teamId: "01JDTEAM00000000000000TEAM", userId: "01JDUSER00000000000000USER", customer: null,
     model: "gpt-4o-mini", provider: "openai", upstreamModel: "gpt-4o-mini", deployment: "gpt-4o-mini/0", route: "chat_completions",
     stream: false, tags: null, metadata: null, held: "414450", cost: "90900", overage: "0", estimated: null, status: "ok", httpStatus: 200,
@@ -34,9 +34,10 @@ const database = openForWriting(path);
 const writer = new LedgerWriter(database);
 const costs: number[] = [];
 for (let commit = 0; commit < COMMITS; commit += 1) {
-  const entries = Array.from({ length: perCommit }, (_, index) => entry(commit * perCommit + index));
+  const text = Array.from({ length: perCommit }, (_, index) => `${JSON.stringify(entry(commit * perCommit + index))}\n`).join("");
+  const lines = { bytes: new TextEncoder().encode(text), count: perCommit };
   const before = process.cpuUsage();
-  writer.write([{ entries, balances: [], lastSequence: commit }]);
+  writer.write([{ entries: [], lines, balances: [], lastSequence: commit }]);
   const { user, system } = process.cpuUsage(before);
   costs.push((user + system) / perCommit);
 }
