@@ -6,11 +6,12 @@ import { openSqliteBooks, type SharedBooks } from "../../src/adapters/books/sqli
 import { openSqliteReader } from "../../src/adapters/stores/sqlite/store.ts";
 import { SteadyClock } from "../../src/base/clock.ts";
 import { GLOBAL_SCOPE } from "../../src/domain/scopes/scope.ts";
-import { LIFETIME } from "../../src/domain/windows/window.ts";
+import { LIFETIME, type WindowSpec } from "../../src/domain/windows/window.ts";
 import { testGateway } from "../support/gateway.ts";
 import { admitted, askOf, chargeOf, closed, DAILY, factsOf, GLOBAL_AND_KEY, money, opened, seeded, standingOf } from "./conformance.ts";
 
 const CONFIG = "tollgate: { log_level: silent }\nlitellm_settings: { max_budget: 1, budget_duration: 1d }";
+const WEEKLY: WindowSpec = { kind: "aligned", duration: { count: 1, unit: "w" }, zone: "UTC", weekStart: 0 };
 
 let folder: string;
 beforeEach(() => { folder = mkdtempSync(join(tmpdir(), "tollgate-both-")); });
@@ -45,7 +46,7 @@ test("GATE 8.5: while a gateway has the folder a program is refused with its add
 
 test("programs, then a gateway, then programs on one ledger: what was left open is charged, every window goes on, the audit agrees", async () => {
   const before = await program();
-  const budgets = [money(1_000_000_000n, DAILY, { scope: GLOBAL_SCOPE })];
+  const budgets = [money(1_000_000_000n, DAILY, { scope: GLOBAL_SCOPE }), money(2_000_000_000n, WEEKLY, { scope: GLOBAL_SCOPE })];
   const sets = [{ scopes: GLOBAL_AND_KEY, limits: budgets }];
   await closed(before.books, admitted(await opened(before.books, askOf(10_000n), factsOf(Date.now()), sets)), chargeOf(8_000n));
   admitted(await opened(before.books, askOf(5_000n), factsOf(Date.now()), sets));
@@ -60,10 +61,10 @@ test("programs, then a gateway, then programs on one ledger: what was left open 
   expect(total).toBeGreaterThan(13_000n);
 
   const after = await program();
-  for (const window of [DAILY, LIFETIME]) expect(await standingOf(after.books, GLOBAL_SCOPE, window)).toEqual({ spent: total, held: 0n, lifetime: total });
+  for (const window of [DAILY, WEEKLY, LIFETIME]) expect(await standingOf(after.books, GLOBAL_SCOPE, window)).toEqual({ spent: total, held: 0n, lifetime: total });
   await seeded(after.books, budgets);
   await closed(after.books, admitted(await opened(after.books, askOf(10_000n), factsOf(Date.now()), sets)), chargeOf(1_000n));
-  expect(await standingOf(after.books, GLOBAL_SCOPE, DAILY)).toMatchObject({ spent: total + 1_000n });
+  expect(await standingOf(after.books, GLOBAL_SCOPE, WEEKLY)).toMatchObject({ spent: total + 1_000n });
   await after.close();
   expect(auditedTotal()).toBe(total + 1_000n);
 });
