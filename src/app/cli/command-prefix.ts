@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** How this command line is called from the folder that the user is in: through npm in a checkout, by its name when installed. */
 export function commandPrefix(): string {
-  if (!import.meta.url.endsWith(".ts")) return "tollgate";
   const root = fileURLToPath(new URL("../../..", import.meta.url));
+  // A program's own copy is on no path; npx finds it.
+  if (!import.meta.url.endsWith(".ts")) return root === join(process.cwd(), "node_modules/tollgate/") ? "npx tollgate" : "tollgate";
   return `${process.cwd()}/` === root ? "npm run -s tollgate --" : `node ${root}src/cli.ts`;
 }
 
