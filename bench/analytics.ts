@@ -34,7 +34,7 @@ function entry(index: number): Entry {
   const model = `model-${skewed(8)}`;
   const cost = String(100_000 + random(9_000_000));
   return {
-    id: `${requestId}.01`, kind: "charge", requestId, attemptId: `${requestId}.01`, at, scopes: `global,key:${key},deployment:${model}`, keyId: key, teamId: null, userId: null, customer: `user-${skewed(300)}`,
+    id: `${requestId}.01`, kind: "charge", counter: null, requestId, attemptId: `${requestId}.01`, at, scopes: `global,key:${key},deployment:${model}`, keyId: key, teamId: null, userId: null, customer: `user-${skewed(300)}`,
     model, provider: index % 3 === 0 ? "anthropic" : "openai", upstreamModel: model, deployment: model, route: "chat_completions", stream: false, tags: JSON.stringify([`tag-${skewed(12)}`]), metadata: null, held: cost, cost, overage: "0",
     estimated: null, status: random(50) === 0 ? "upstream_error" : "ok", httpStatus: 200, lines: null, priceVersion: "bench", unpriced: false, inputTokens: random(2_000), outputTokens: random(900), cachedTokens: 0,
     answeredModel: null, responseId: null, rawUsage: null, durationMs: 900,

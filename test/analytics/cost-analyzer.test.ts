@@ -29,7 +29,7 @@ const SCENARIO = `
   const at = Date.parse(instant);
   const requestId = `${ulidTime(at)}${String(i).padStart(16, "0")}`;
   return {
-    id: `${requestId}.01`, kind: "charge", requestId, attemptId: `${requestId}.01`, at, scopes: "global", keyId: null, teamId: null, userId: null, customer: user === "-" ? null : user, model, provider: "p", upstreamModel: model,
+    id: `${requestId}.01`, kind: "charge", counter: null, requestId, attemptId: `${requestId}.01`, at, scopes: "global", keyId: null, teamId: null, userId: null, customer: user === "-" ? null : user, model, provider: "p", upstreamModel: model,
     deployment: "d", route: "chat", stream: false, tags: tags === "-" ? null : JSON.stringify(tags.split(",")), metadata: null, held: "0", cost, overage: "0", estimated: null, status: "ok", httpStatus: 200, lines: null, priceVersion: "v",
     unpriced: false, inputTokens: 100, outputTokens: 50, cachedTokens: 25, answeredModel: null, responseId: null, rawUsage: null, durationMs: 5,
   } as unknown as Entry;

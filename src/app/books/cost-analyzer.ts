@@ -3,6 +3,7 @@ import type { Dimension } from "../../domain/analytics/dimension.ts";
 import type { Costs, Efficiency } from "../../domain/analytics/rows.ts";
 import type { CostSource } from "../../domain/analytics/source.ts";
 import type { WeekDay } from "../../domain/windows/window.ts";
+import { openPlace } from "./place.ts";
 
 export interface CostAnalyzerOptions {
   /** An IANA name; UTC if left out. */
@@ -11,17 +12,19 @@ export interface CostAnalyzerOptions {
   readonly weekStart?: WeekDay;
   /** Epoch milliseconds; the system's clock if left out. */
   readonly now?: () => number;
+  /** With a gateway's URL: its master key; `TOLLGATE_MASTER_KEY` if left out. */
+  readonly apiKey?: string;
 }
 
-/** What gives its costs to an analyzer, such as a tracker. */
+/** What gives its costs to an analyzer, such as a tracker or an instance of Tollgate. It stays open when the analyzer closes. */
 export interface HasCosts {
   costs(): Promise<CostSource>;
 }
 
 /**
- * Where the money went: over a ledger's file (or a gateway's data folder, also while it runs) or anything that has costs.
+ * Where the money went: over a ledger's file (or a gateway's data folder, also while it runs), a gateway's URL, or anything that has costs.
  * Nothing is read before the first question. Rejects with TollgateError `not_found`, `ledger_unreadable`, `ledger_newer`,
- * `invalid_time_zone`, `invalid_request`.
+ * `gateway_unreachable`, `missing_key`, `invalid_time_zone`, `invalid_request`.
  *
  * @example
  * const analyzer = new CostAnalyzer(".tollgate", { timeZone: "America/New_York" });
@@ -110,7 +113,7 @@ export class CostAnalyzer {
 
   private async open(): Promise<Analysis> {
     const { now = Date.now, timeZone, weekStart } = this.options;
-    const source = typeof this.of === "string" ? (await import("./open-costs.ts")).openCosts(this.of) : await this.of.costs();
+    const source = typeof this.of === "string" ? await openPlace(this.of, this.options.apiKey) : await this.of.costs();
     try {
       return new Analysis(source, { now, timeZone, weekStart });
     } catch (error) {

@@ -1,5 +1,6 @@
 import { TollgateError } from "../../base/errors.ts";
 import { checkZone } from "../windows/zone.ts";
+import { withIds } from "./aliases.ts";
 import type { WeekDay } from "../windows/window.ts";
 import type { CostFilter, Dimension, GroupBy } from "./dimension.ts";
 import { periodBefore, periodSpan, type Calendar, type Period, type PeriodSpan } from "./period.ts";
@@ -115,8 +116,8 @@ export class Analysis {
     return await this.groups(by, { from, to: span.to }, query.filter);
   }
 
-  private groups(by: GroupBy, { from, to }: PeriodSpan, filter: CostFilter | undefined): Promise<readonly CostGroup[]> {
-    return this.source.sums({ from, to, by, filter, ...this.calendar });
+  private async groups(by: GroupBy, { from, to }: PeriodSpan, filter: CostFilter | undefined): Promise<readonly CostGroup[]> {
+    return await this.source.sums({ from, to, by, filter: await withIds(this.source, filter), ...this.calendar });
   }
 
   private async sum(span: PeriodSpan, filter: CostFilter | undefined): Promise<CostSums> {

@@ -12,6 +12,7 @@ import type { Management } from "../../engine/manage/management.ts";
 import { createAdmin } from "../admin/routes.ts";
 import { errorBody, statusOf } from "../http/status.ts";
 import { chargeRoutes } from "./charge-routes.ts";
+import { costReports } from "./cost-reports.ts";
 import { costRoutes } from "./cost-routes.ts";
 import { holdRoutes } from "./hold-routes.ts";
 import { keyIn, type DataPlane } from "./data-plane.ts";
@@ -124,6 +125,7 @@ function reportRoutes(options: RouterOptions): Map<string, Report> {
   const models: Report = async () => JSON.stringify({ object: "list", data: plane.catalogue.modelNames().map((id) => ({ id, object: "model", created: 0, owned_by: "tollgate" })) });
   const alive: Report = async () => JSON.stringify({ status: "alive" });
   return new Map<string, Report>([
+    ...costReports(store.costs, () => plane.clock.now()),
     ["/v1/models", models],
     ["/models", models],
     ["/health/liveliness", alive],

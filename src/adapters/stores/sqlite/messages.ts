@@ -22,6 +22,7 @@ export interface ReaderRequest {
 export interface ErrorText {
   readonly message: string;
   readonly code: ErrorCode | undefined;
+  readonly param?: string | undefined;
 }
 
 export type WorkerAnswer =
@@ -33,10 +34,10 @@ export type WorkerAnswer =
   | { readonly type: "problem"; readonly error: ErrorText };
 
 export function errorText(error: unknown): ErrorText {
-  if (error instanceof TollgateError) return { message: error.message, code: error.code };
+  if (error instanceof TollgateError) return { message: error.message, code: error.code, param: error.param };
   return { message: error instanceof Error ? error.message : String(error), code: undefined };
 }
 
-export function errorOf({ message, code }: ErrorText): Error {
-  return code === undefined ? new Error(message) : new TollgateError(code, message);
+export function errorOf({ message, code, param }: ErrorText): Error {
+  return code === undefined ? new Error(message) : new TollgateError(code, message, param === undefined ? {} : { param });
 }

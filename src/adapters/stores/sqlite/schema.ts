@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
-import { migrate, ROLLUP_TABLES } from "./migrations.ts";
+import { ROLLUP_TABLES } from "./rollup-tables.ts";
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 1;
 
 /** "TLGT": tells a ledger from any other SQLite file. */
 const APPLICATION_ID = 0x544c4754;
@@ -67,7 +67,6 @@ export function openForWriting(path: string): DatabaseSync {
       database.exec(TABLES);
       database.exec("COMMIT");
     }
-    migrate(database, SCHEMA_VERSION);
   });
 }
 
@@ -86,8 +85,7 @@ export function openForSharing(path: string): DatabaseSync {
       // Another program may have made the tables in between.
       if (isEmpty()) database.exec(TABLES);
       database.exec(`${SHARED_TABLES} COMMIT`);
-      migrate(database, SCHEMA_VERSION);
-    });
+      });
   } catch (error) {
     throw isBusy((error as Error).cause) ? (error as Error).cause : error;
   }
@@ -103,9 +101,7 @@ export function isBusy(error: unknown): boolean {
 export function openForReading(path: string): DatabaseSync {
   return opened(path, true, (database) => {
     database.exec("PRAGMA busy_timeout = 5000");
-    if (checkLedger(database, path) < SCHEMA_VERSION) {
-      throw new TollgateError("ledger_unreadable", `${path} was written by an earlier version of Tollgate. Start the gateway (or the program) that owns it once, which brings it up to date.`);
-    }
+    checkLedger(database, path);
   });
 }
 
@@ -123,8 +119,7 @@ function opened(path: string, readOnly: boolean, prepare: (database: DatabaseSyn
   }
 }
 
-/** @returns the version of its schema */
-function checkLedger(database: DatabaseSync, path: string): number {
+function checkLedger(database: DatabaseSync, path: string): void {
   const mark = database.prepare("PRAGMA application_id").get() as { application_id: number };
   if (mark.application_id !== APPLICATION_ID) {
     throw new TollgateError("ledger_unreadable", `${path} is no ledger of Tollgate. Name another data folder.`);
@@ -134,5 +129,4 @@ function checkLedger(database: DatabaseSync, path: string): number {
   if (meta.version > SCHEMA_VERSION) {
     throw new TollgateError("ledger_newer", `${path} has schema ${meta.version}, and this version knows ${SCHEMA_VERSION}. Start the newer version of Tollgate.`);
   }
-  return meta.version;
 }
