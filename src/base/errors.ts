@@ -49,6 +49,8 @@ export const ERROR_CODES = {
   upstream_timeout: "The provider did not answer in time.",
   upstream_refused: "The provider answered with an error of its own.",
   aborted: "The caller gave the request up.",
+  // The books.
+  no_model_fits: "No model meets the budget, the quality and the requirements; each is listed with its reasons.",
   // The house itself.
   journal_unavailable: "The journal cannot be written (is the disk full?); nothing was sent.",
   shutting_down: "The gateway is stopping and takes no new requests.",
@@ -61,7 +63,6 @@ export const ERROR_CODES = {
   address_unavailable: "The address or port cannot be listened on.",
   data_folder_in_use: "Another process uses this data folder.",
   data_folder_unwritable: "The data folder cannot be written.",
-  monitor_state_unwritable: "The file in which a monitor keeps what it has sent cannot be written.",
   journal_corrupt: "The journal is damaged in the middle.",
   ledger_unreadable: "The ledger file is damaged or no ledger of Tollgate.",
   ledger_newer: "The ledger was written by a newer version of Tollgate.",

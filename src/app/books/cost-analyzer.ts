@@ -1,9 +1,13 @@
 import { Analysis, type AnalysisQuery, type Comparison, type DayCosts, type HourCosts, type LabelCosts, type TopQuery } from "../../domain/analytics/analysis.ts";
+import { withIds } from "../../domain/analytics/aliases.ts";
 import type { Dimension } from "../../domain/analytics/dimension.ts";
 import type { Costs, Efficiency } from "../../domain/analytics/rows.ts";
 import type { CostSource } from "../../domain/analytics/source.ts";
+import type { Entry } from "../../domain/ledger/entry.ts";
 import type { WeekDay } from "../../domain/windows/window.ts";
 import { openPlace } from "./place.ts";
+
+const PAGE_ENTRIES = 1_000;
 
 export interface CostAnalyzerOptions {
   /** An IANA name; UTC if left out. */
@@ -96,6 +100,19 @@ export class CostAnalyzer {
     return (await this.analysis()).compare(query);
   }
 
+  /** Every entry of the period, oldest first, page by page; adjustments are no costs and not among them. */
+  async *entries(query: AnalysisQuery = {}): AsyncGenerator<Entry, void, undefined> {
+    const analysis = await this.analysis();
+    const { from, to } = analysis.span(query);
+    const filter = await withIds(analysis.source, query.filter);
+    let after: string | undefined;
+    do {
+      const page = await analysis.source.entries({ from, to, filter, order: "oldest", limit: PAGE_ENTRIES, after });
+      yield* page.entries;
+      after = page.next ?? undefined;
+    } while (after !== undefined);
+  }
+
   /** Closes what this analyzer opened; a tracker stays open. */
   async close(): Promise<void> {
     const opened = this.opened;
@@ -103,8 +120,7 @@ export class CostAnalyzer {
     if (opened !== undefined && typeof this.of === "string") await (await opened).source.close();
   }
 
-  /** The analyses themselves, for what reads the same source: monitors, reports, charts. */
-  analysis(): Promise<Analysis> {
+  private analysis(): Promise<Analysis> {
     this.opened ??= this.open().catch((error: unknown) => {
       this.opened = undefined;
       throw error;

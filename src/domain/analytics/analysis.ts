@@ -56,8 +56,7 @@ export interface AnalysisOptions {
 export class Analysis {
   readonly source: CostSource;
   readonly calendar: Calendar;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
+  private readonly now: () => number;
 
   /** @throws TollgateError `invalid_time_zone`, `invalid_request` */
   constructor(source: CostSource, { now, timeZone = "UTC", weekStart = 0 }: AnalysisOptions) {

@@ -66,7 +66,6 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   address_unavailable: INTERNAL,
   data_folder_in_use: INTERNAL,
   data_folder_unwritable: INTERNAL,
-  monitor_state_unwritable: INTERNAL,
   journal_corrupt: INTERNAL,
   ledger_unreadable: INTERNAL,
   ledger_newer: INTERNAL,
@@ -75,6 +74,7 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   price_map_invalid: INTERNAL,
   gateway_unreachable: INTERNAL,
   audit_failed: INTERNAL,
+  no_model_fits: INTERNAL,
   usage: INTERNAL,
 };
 
