@@ -10,7 +10,7 @@ import type { Call, Client, LeavePolicy, Settled, UpstreamHeaders } from "./call
 import type { Engine } from "./engine.ts";
 import { chargeOfReading, chargeWithoutUsage, costSeen } from "./meter.ts";
 
-/** A plain answer beyond this is no chat completion; its rest is not kept. */
+/** A plain answer beyond this is no chat completion; it is not read to its end. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
@@ -51,16 +51,28 @@ export class Attempt implements UpstreamEvents, InFlightItem {
 
   begin(): void {
     const { call, deployment, open } = this;
-    const body = call.request.edit({
-      ...(deployment.model === call.request.model ? {} : { model: deployment.model }),
-      ...(open.sendCap === undefined ? {} : { cap: open.sendCap }),
-      capField: deployment.capField,
-      includeUsage: call.request.stream && deployment.supportsStreamOptions,
-    });
-    this.exchange = this.engine.upstream.send(
-      { origin: deployment.origin, path: deployment.paths[call.dialect.route], headers: deployment.headers, body },
-      this,
-    );
+    try {
+      const body = call.request.edit({
+        ...(deployment.model === call.request.model ? {} : { model: deployment.model }),
+        ...(open.sendCap === undefined ? {} : { cap: open.sendCap }),
+        capField: deployment.capField,
+        includeUsage: call.request.stream && deployment.supportsStreamOptions,
+      });
+      this.exchange = this.engine.upstream.send(
+        { origin: deployment.origin, path: deployment.paths[call.dialect.route], headers: deployment.headers, body },
+        this,
+      );
+    } catch (error) {
+      // A hold that nobody settles would stay for ever, and who waits for the same turn of the journal must not suffer.
+      this.fail({ phase: "connect", timedOut: false, message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** The client left, or its time was up, before the hold was durable: nothing is sent and nothing charged (GATE 5.2). */
+  neverSend(clientGone: boolean): void {
+    this.clientGone = clientGone;
+    const error = new TollgateError("upstream_timeout", "The request took longer than the gateway allows before it could be sent. Nothing was charged; try again.");
+    this.settle(chargeWithoutUsage(0n, null, undefined, this.circumstances(clientGone ? "client_gone" : "timeout")), (settled) => this.client.failed(error, settled));
   }
 
   pause(): void {
@@ -73,16 +85,18 @@ export class Attempt implements UpstreamEvents, InFlightItem {
 
   /** The client is gone: read on for a while and charge what was really used, or stop at once (GATE 5.5). */
   leave(policy: LeavePolicy): void {
-    if (this.clientGone || this.settling) return;
+    if (this.clientGone) return;
     this.clientGone = true;
+    if (this.settling) return;
     const { settings, clock } = this.engine;
-    if (policy === "cancel_at_hold") {
+    // A plain answer is made as a whole before any of it is seen.
+    if (policy === "cancel_at_hold" || (policy === "cancel" && this.stream === undefined && (this.status !== 0 || !this.call.request.stream))) {
       this.giveUp("client_gone", "client_gone", this.open.hold.nanoUsd);
       return;
     }
     if (policy === "cancel") {
-      const reading = this.stream?.reading();
-      const cost = costSeen(this.price, this.call.request.inputBound, reading?.outputBytes ?? this.size, this.open.hold.nanoUsd);
+      const seen = this.stream?.reading().outputBytes ?? 0;
+      const cost = costSeen(this.price, this.call.request.inputBound, seen, this.open.hold.nanoUsd);
       this.giveUp("client_gone", "client_gone", cost);
       return;
     }
@@ -97,10 +111,11 @@ export class Attempt implements UpstreamEvents, InFlightItem {
   }
 
   head(status: number, headers: UpstreamHeaders): void {
+    if (this.settling) return;
     this.status = status;
     this.headers = headers;
     const type = headers["content-type"];
-    const isStream = typeof type === "string" && type.includes("text/event-stream");
+    const isStream = typeof type === "string" && type.toLowerCase().includes("text/event-stream");
     const { stream } = this.call.dialect;
     if (status >= 200 && status < 300 && isStream && stream !== undefined) {
       this.stream = stream({ withholdUsage: !this.call.request.wantsUsage });
@@ -118,6 +133,7 @@ export class Attempt implements UpstreamEvents, InFlightItem {
     }
     this.size += chunk.length;
     if (this.size <= ANSWER_BYTES_MAX) this.chunks.push(chunk);
+    else this.endTooLarge();
   }
 
   end(): void {
@@ -126,7 +142,7 @@ export class Attempt implements UpstreamEvents, InFlightItem {
       this.settleStream();
       return;
     }
-    const body = joined(this.chunks, Math.min(this.size, ANSWER_BYTES_MAX));
+    const body = joined(this.chunks, this.size);
     if (this.status < 200 || this.status >= 300) {
       this.settle(chargeWithoutUsage(0n, null, undefined, this.circumstances("upstream_error")), (settled) => this.passError(body, settled));
       return;
@@ -144,7 +160,7 @@ export class Attempt implements UpstreamEvents, InFlightItem {
       return;
     }
     if (failure.phase === "body" && (this.status < 200 || this.status >= 300)) {
-      const body = joined(this.chunks, Math.min(this.size, ANSWER_BYTES_MAX));
+      const body = joined(this.chunks, this.size);
       this.settle(chargeWithoutUsage(0n, null, undefined, this.circumstances("upstream_error")), (settled) => this.passError(body, settled));
       return;
     }
@@ -172,6 +188,14 @@ export class Attempt implements UpstreamEvents, InFlightItem {
       ? new TollgateError("shutting_down", "The gateway is stopping and could not wait for the end of this answer.")
       : new TollgateError("upstream_timeout", "The request took longer than the gateway allows, so it was ended and the held amount charged.");
     this.settleBroken(error, estimated, status, cost);
+  }
+
+  /** An answer that is not kept whole cannot be read, let alone be handed on as whole: it is cut short here (GATE 5.3). */
+  private endTooLarge(): void {
+    this.exchange?.cancel();
+    const error = new TollgateError("upstream_failed", `The provider's answer is larger than ${ANSWER_BYTES_MAX / 1024 / 1024} MB, so it was cut off. Ask for less, or for a stream.`);
+    if (this.status < 200 || this.status >= 300) this.settle(chargeWithoutUsage(0n, null, undefined, this.circumstances("upstream_error")), (settled) => this.client.failed(error, settled));
+    else this.settleBroken(error, "cut_short", "cut_short", this.open.hold.nanoUsd);
   }
 
   private settleBroken(error: TollgateError, estimated: EstimateReason, status: AttemptStatus, cost: bigint): void {

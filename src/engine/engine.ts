@@ -168,9 +168,8 @@ export class Engine {
       state.attempt = attempt;
       this.attempts.add(attempt);
       client.admitted?.(admission.attempt);
-      attempt.begin();
-      if (state.gone !== undefined) attempt.leave(state.gone);
-      else if (state.expired) attempt.expire("timeout");
+      if (state.gone !== undefined || state.expired) attempt.neverSend(state.gone !== undefined);
+      else attempt.begin();
     }
   }
 

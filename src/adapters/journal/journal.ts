@@ -17,6 +17,18 @@ interface Waiting {
   readonly then: (error: Error | undefined, sequence: number) => void;
 }
 
+export interface FileJournalOptions {
+  /** Made by `readJournal`. */
+  readonly folder: string;
+  readonly nextSequence: number;
+  /** Segments of earlier runs, oldest first. */
+  readonly finished: readonly { readonly path: string; readonly last: number }[];
+  /** Told when the journal can no longer be written, and when it can be again. */
+  onHealth(healthy: boolean, error: Error | undefined): void;
+  /** A new segment is begun once one is larger than this. */
+  readonly segmentBytes?: number;
+}
+
 export interface JournalLine {
   readonly sequence: number;
   /** JSON text. */
@@ -40,14 +52,16 @@ export class FileJournal implements Journal {
   /** Closed segments and the last sequence number in each, oldest first. */
   private readonly finished: { path: string; last: number }[] = [];
   private current = "";
-  private readonly onHealth: (healthy: boolean, error: Error | undefined) => void;
+  private readonly segmentBytes: number;
+  private readonly onHealth: FileJournalOptions["onHealth"];
   private healthy = true;
 
-  constructor(options: { folder: string; nextSequence: number; finished: readonly { path: string; last: number }[]; onHealth: (healthy: boolean, error: Error | undefined) => void }) {
+  constructor(options: FileJournalOptions) {
     this.folder = options.folder;
+    this.segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.sequence = options.nextSequence;
     this.finished.push(...options.finished);
-    this.onHealth = options.onHealth;
+    this.onHealth = (healthy, error) => options.onHealth(healthy, error);
   }
 
   append(record: string, then: (error: Error | undefined, sequence: number) => void, mustLand = false): void {
@@ -74,7 +88,7 @@ export class FileJournal implements Journal {
     const first = this.sequence;
     let error: Error | undefined;
     try {
-      if (this.descriptor === undefined || this.size > SEGMENT_BYTES) this.roll();
+      if (this.descriptor === undefined || this.size > this.segmentBytes) this.roll();
       this.lines.clear();
       for (const waiting of batch) this.lines.add(this.sequence++, waiting.record);
       this.write(this.lines.bytes);

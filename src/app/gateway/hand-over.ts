@@ -5,6 +5,9 @@ import type { EntryText } from "../../domain/ledger/entry-lines.ts";
 import type { History } from "../../domain/ledger/ports.ts";
 import type { LedgerStore } from "../../domain/ledger/store.ts";
 
+/** What the hand-over needs of a ledger. */
+export type HandOverStore = Pick<LedgerStore, "write" | "onCommitted" | "history">;
+
 const FIRST_BYTES = 64 * 1024;
 
 /**
@@ -13,7 +16,7 @@ const FIRST_BYTES = 64 * 1024;
  * objects would outlive several young collections, and then be cloned.
  */
 export class HandOver {
-  private readonly store: LedgerStore;
+  private readonly store: HandOverStore;
   private buffer: Buffer<ArrayBuffer> | undefined;
   private used = 0;
   private count = 0;
@@ -24,7 +27,7 @@ export class HandOver {
   /** The past, what is settled but was not yet handed over included. */
   readonly history: History;
 
-  constructor(store: LedgerStore, journal: FileJournal) {
+  constructor(store: HandOverStore, journal: FileJournal) {
     this.store = store;
     this.history = {
       spent: (query) => {

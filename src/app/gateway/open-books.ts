@@ -1,18 +1,13 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { MemoryBooks } from "../../adapters/books/memory/memory-books.ts";
+import type { MemoryBooks } from "../../adapters/books/memory/memory-books.ts";
 import { takeOverFromPrograms } from "../../adapters/books/sqlite/take-over.ts";
-import { FileJournal, readJournal } from "../../adapters/journal/journal.ts";
 import { openSqliteStore } from "../../adapters/stores/sqlite/store.ts";
 import { SteadyClock, type Clock } from "../../base/clock.ts";
-import { TollgateError } from "../../base/errors.ts";
 import type { LedgerStore } from "../../domain/ledger/store.ts";
 import type { Directory } from "../../engine/manage/directory.ts";
 import type { Closers } from "./closers.ts";
-import { HandOver } from "./hand-over.ts";
-import { recover } from "./recover.ts";
-
-const DAY_MS = 86_400_000;
+import { restoreBooks } from "./restore-books.ts";
 
 export interface OpenBooks {
   readonly clock: SteadyClock;
@@ -38,33 +33,20 @@ export async function openBooks(options: { readonly folder: string; readonly dir
   const store = await openSqliteStore({ path: ledger, onProblem: (error) => log.error({ err: error }, "the ledger could not be written; it is retried") });
   closers.add(() => store.close());
   const state = await store.load();
-  checkClock(clock.now(), state.newestAt);
-  clock.atLeast(state.newestAt);
   let healthy = true;
-  const contents = readJournal(join(folder, "journal"));
-  const journal = new FileJournal({
-    folder: join(folder, "journal"), nextSequence: Math.max(contents.nextSequence, state.lastSequence + 1), finished: contents.segments,
+  const { journal, hand, books, recovered } = await restoreBooks({
+    folder: join(folder, "journal"), clock, store, state,
     onHealth: (now, error) => {
       healthy = now;
       if (now) log.info("the journal can be written again");
       else log.error({ err: error }, "the journal cannot be written");
     },
   });
-  const hand = new HandOver(store, journal);
-  const books = new MemoryBooks({ clock, journal, stored: state.balances, history: hand.history, onEntry: hand.entry });
-  hand.changes = () => books.takeChanges();
   closers.add(() => {
     journal.close();
     hand.flush();
   });
   directory.load(state.records);
-  const recovered = recover(contents, state.lastSequence, journal, books);
   if (recovered.crashed > 0) log.warn(recovered, "attempts of a crashed gateway were charged at their holds");
-  hand.flush();
   return { clock, store, books, recovered, flush: hand.flush, healthy: () => healthy };
-}
-
-function checkClock(now: number, newestAt: number): void {
-  if (newestAt <= now + DAY_MS) return;
-  throw new TollgateError("clock_behind", `The system clock says ${new Date(now).toISOString()}, but the ledger has an entry of ${new Date(newestAt).toISOString()}. Set the clock.`);
 }

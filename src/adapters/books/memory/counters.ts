@@ -47,6 +47,8 @@ export class MoneyCounter {
   readonly specText: string;
   private current: Bucket;
   private past: Bucket[] = [];
+  /** All windows from here on are known: one without a bucket was never charged. */
+  private knownFrom: number;
 
   /** @param stored windows that the ledger has a balance of, by their start */
   constructor(identity: { readonly scope: string; readonly model: string | undefined; readonly spec: WindowSpec; readonly name: string }, at: number, stored: ReadonlyMap<number, NanoUsd>) {
@@ -57,6 +59,7 @@ export class MoneyCounter {
     this.specText = JSON.stringify(identity.spec);
     const span = spanAt(this.spec, at);
     this.current = new Bucket(this, span, stored.get(span.start) ?? 0n);
+    this.knownFrom = stored.size === 0 ? span.start : Math.max(...stored.keys());
     for (const [start, spent] of stored) if (start !== span.start) this.past.push(new Bucket(this, spanAt(this.spec, start), spent));
   }
 
@@ -69,22 +72,36 @@ export class MoneyCounter {
     return this.current;
   }
 
-  /** The bucket that an admission at `at` belongs to, at this instant or before; `undefined` once that window is forgotten. */
+  /** The bucket that an admission at `at` belongs to, at this instant or before; `undefined` if that window is forgotten or was never known. */
   find(at: number): Bucket | undefined {
     const current = this.at(at);
-    return at >= current.start ? current : this.past.find((bucket) => at >= bucket.start && at < bucket.end);
+    if (at >= current.start) return current;
+    const known = this.past.find((bucket) => at >= bucket.start && at < bucket.end);
+    return known !== undefined || at < this.knownFrom ? known : this.remember(spanAt(this.spec, at), 0n);
+  }
+
+  /** Takes up a window that ended before this counter was made. */
+  remember(span: WindowSpan, spent: NanoUsd): Bucket {
+    const bucket = new Bucket(this, span, spent);
+    this.past.push(bucket);
+    return bucket;
   }
 
   /** Gives up windows that ended long ago and that nobody can change any more. @returns their identities */
   forget(now: number): readonly string[] {
     if (this.past.length === 0) return NONE;
-    const old = this.past.filter((bucket) => bucket.users === 0 && bucket.end <= now - KEEP_PAST_MS);
+    const old = this.past.filter((bucket) => bucket.users === 0 && isForgotten(bucket, now));
     if (old.length > 0) this.past = this.past.filter((bucket) => !old.includes(bucket));
+    for (const { end } of old) this.knownFrom = Math.max(this.knownFrom, end);
     return old.map((bucket) => bucket.id);
   }
 }
 
 const NONE: readonly string[] = [];
+
+export function isForgotten({ end }: WindowSpan, now: number): boolean {
+  return end <= now - KEEP_PAST_MS;
+}
 
 export class SlotCounter {
   inUse = 0n;

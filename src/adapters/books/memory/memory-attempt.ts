@@ -33,20 +33,23 @@ export function watch(place: Pick<Limit, "scope" | "model" | "window">): Limit {
   return { ...place, measure: "nanoUsd", cap: 0n, hard: false, windowText: undefined };
 }
 
-export function refresh(check: Check, at: number, monotonic: number): void {
+/** @returns false if the counter does not know the window of `at`, which then has nothing to give */
+export function refresh(check: Check, at: number, monotonic: number): boolean {
   const { counter } = check;
   if (counter instanceof MoneyCounter) {
     const bucket = counter.find(at);
-    // A window that is forgotten has nothing to give.
     check.spent = bucket?.spent ?? check.limit.cap;
     check.held = bucket?.held ?? 0n;
-  } else if (counter instanceof SlidingCounter) {
+    return bucket !== undefined;
+  }
+  if (counter instanceof SlidingCounter) {
     check.spent = counter.at(monotonic);
   } else if (counter instanceof TallyCounter) {
     check.spent = counter.at(at).amount;
   } else {
     check.held = counter.inUse;
   }
+  return true;
 }
 
 export function crossed(soft: readonly Check[], at: number): Limit[] {

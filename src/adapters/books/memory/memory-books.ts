@@ -77,9 +77,15 @@ export class MemoryBooks implements Books {
   }
 
   open(ask: Ask, facts: AttemptFacts, charges: readonly ChargeSet[], then: (opening: Opening) => void): void {
+    this.openKnown(ask, facts, charges, then, false);
+  }
+
+  /** @param seeded its windows were seeded a moment ago; one that is still unknown ended long ago */
+  private openKnown(ask: Ask, facts: AttemptFacts, charges: readonly ChargeSet[], then: (opening: Opening) => void, seeded: boolean): void {
     const monotonic = this.clock.monotonic();
     const sets: CompiledSet[] = [];
     const checks: Check[] = [];
+    let known = true;
     for (const charge of charges) {
       const set = this.compiler.compile(charge, facts.at);
       if (set === undefined) {
@@ -88,9 +94,13 @@ export class MemoryBooks implements Books {
       }
       sets.push(set);
       for (const check of set.checks) {
-        refresh(check, facts.at, monotonic);
+        if (!refresh(check, facts.at, monotonic)) known = false;
         checks.push(check);
       }
+    }
+    if (!known && !seeded) {
+      this.openSeeded(ask, facts, charges, then);
+      return;
     }
     const decision = decide(ask, checks);
     if (decision.outcome !== "admitted") {
@@ -153,7 +163,7 @@ export class MemoryBooks implements Books {
     };
     this.isNew(entry, charges).then((isNew) => {
       if (!isNew || this.stands(entry)) done(undefined, false);
-      else this.postNew(entry, (error) => done(error, true));
+      else this.postNew(entry, done);
     }, (error: Error) => done(error, false));
   }
 
@@ -213,8 +223,10 @@ export class MemoryBooks implements Books {
 
   /** A limit that never decided needs its history first: then everything begins anew. */
   private openSeeded(ask: Ask, facts: AttemptFacts, charges: readonly ChargeSet[], then: (opening: Opening) => void): void {
-    this.seed(charges.flatMap((charge) => (charge.payer === undefined ? charge.limits : [...charge.limits, watch({ ...charge.payer, model: undefined })])), (error) => {
-      if (error === undefined) this.open(ask, facts, charges, then);
+    const limits = charges.flatMap((charge) => (charge.payer === undefined ? charge.limits : [...charge.limits, watch({ ...charge.payer, model: undefined })]));
+    // The admission's own window may have ended meanwhile: it still decides (GATE 6.1).
+    this.seeding.seed(limits, facts.at).then(() => undefined, (error: Error) => error).then((error) => {
+      if (error === undefined) this.openKnown(ask, facts, charges, then, true);
       else then({ kind: "failed", error: new TollgateError("journal_unavailable", "The ledger cannot be read, so a new limit does not know what was spent, and nothing was sent. Try again in a moment.", { cause: error }) });
     });
   }
@@ -319,18 +331,18 @@ export class MemoryBooks implements Books {
     return true;
   }
 
-  private postNew(entry: Entry, then: (error: Error | undefined) => void, journalled?: OpenHold): void {
+  private postNew(entry: Entry, then: (error: Error | undefined, posted: boolean) => void, journalled?: OpenHold): void {
     const cost = BigInt(entry.cost);
     const buckets = this.bucketsOf(entry);
     if (entry.kind === "adjustment" && buckets.length === 0) {
-      then(new Error(`There is no counter ${entry.counter} to adjust.`));
+      then(new Error(`There is no counter ${entry.counter} to adjust.`), false);
       return;
     }
     for (const bucket of buckets) {
       bucket.spent += cost;
       bucket.users += 1;
     }
-    this.journalEntry(entry, cost, buckets, then, { journalled });
+    this.journalEntry(entry, cost, buckets, (error) => then(error, true), { journalled });
   }
 
   private bucketsOf(entry: Entry): Bucket[] {

@@ -6,7 +6,7 @@ import type { History } from "../../../domain/ledger/ports.ts";
 import type { Limit } from "../../../domain/limits/limit.ts";
 import { scopeText } from "../../../domain/scopes/scope.ts";
 import { spanAt } from "../../../domain/windows/span.ts";
-import type { Bucket } from "./counters.ts";
+import { isForgotten, type Bucket } from "./counters.ts";
 import type { CounterBook } from "./scope-counters.ts";
 
 /** An entry that counts already and is not in the journal yet, with the buckets that it moves. */
@@ -42,8 +42,35 @@ export class Seeding {
     if (this.running > 0) this.recent.push({ entry, sequence });
   }
 
-  async seed(limits: readonly Limit[]): Promise<void> {
-    for (const limit of limits) if (limit.measure === "nanoUsd") while (!(await this.seedOne(limit)));
+  /** @param at an instant whose windows are wanted too, if they have ended already */
+  async seed(limits: readonly Limit[], at?: number): Promise<void> {
+    for (const limit of limits) {
+      if (limit.measure !== "nanoUsd") continue;
+      while (!(await this.seedOne(limit)));
+      if (at !== undefined) await this.seedPast(limit, at);
+    }
+  }
+
+  private async seedPast({ scope, model, window }: Limit, at: number): Promise<void> {
+    const { clock, book, history } = this.options;
+    const isKnown = (): boolean => book.find(scope, model, window, clock.now())?.find(at) !== undefined;
+    const span = spanAt(window, at);
+    if (isKnown() || isForgotten(span, clock.now())) return;
+    await this.withRecent(async () => {
+      const past = await history.spent({ scope: scopeText(scope), model, from: span.start, to: span.end, counter: counterId(scope, model, window, span.start) });
+      const counter = book.find(scope, model, window, clock.now());
+      if (counter !== undefined && !isKnown()) this.begin(counter.remember(span, past.nanoUsd), past.lastSequence);
+    });
+  }
+
+  private async withRecent<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.running += 1;
+    try {
+      return await work();
+    } finally {
+      this.running -= 1;
+      if (this.running === 0) this.recent = [];
+    }
   }
 
   /** @returns false if the window ended meanwhile */
@@ -58,17 +85,13 @@ export class Seeding {
       return true;
     }
     const { start, end } = spanAt(window, now);
-    this.running += 1;
-    try {
+    return await this.withRecent(async () => {
       const past = await history.spent({ scope: text, model, from: start, to: end, counter: counterId(scope, model, window, start) });
       if (book.find(scope, model, window, now) !== undefined) return true;
       if (clock.now() >= end) return false;
       this.begin(book.add(scope, model, window, now, past.nanoUsd), past.lastSequence);
       return true;
-    } finally {
-      this.running -= 1;
-      if (this.running === 0) this.recent = [];
-    }
+    });
   }
 
   private begin(bucket: Bucket, lastSequence: number): void {
