@@ -1,7 +1,7 @@
 export { completion, createTollgate, tollgate as default, embedding, responses, withContext, type TollgateOptions } from "./app/sdk.ts";
 export { TollgateError, type ErrorCode } from "./base/errors.ts";
 export type { Usd } from "./surfaces/sdk/amounts.ts";
-export type { CallRecord, CallType } from "./surfaces/sdk/call-record.ts";
+export type { CallRecord, CallResponses, CallType, SuccessfulCall } from "./surfaces/sdk/call-record.ts";
 export type { CallOptions } from "./surfaces/sdk/call-options.ts";
 export type { CallbackErrorInfo } from "./surfaces/sdk/callbacks.ts";
 export type { BudgetOptions } from "./surfaces/sdk/charges.ts";
@@ -24,3 +24,10 @@ export type { AnalysisQuery, Comparison, DayCosts, HourCosts, LabelCosts, TopQue
 export type { CostFilter, Dimension } from "./domain/analytics/dimension.ts";
 export type { Period } from "./domain/analytics/period.ts";
 export type { Costs, Efficiency } from "./domain/analytics/rows.ts";
+export { CostMonitor, type CostMonitorOptions, type ForecastQuery, type MonitorRun } from "./app/books/cost-monitor.ts";
+export type { Alert, AlertKind, AlertPeriod, AlertScope, AnomalyAlert, BudgetAlert, OverrunAlert, ThresholdAlert, UnpricedAlert } from "./domain/alerts/alert.ts";
+export type { Anomaly, Explanation } from "./domain/alerts/anomalies.ts";
+export type { Forecast } from "./domain/alerts/forecast.ts";
+export type { Notifier, SendResult } from "./domain/alerts/notifier.ts";
+export type { DeliveryRecord } from "./domain/alerts/outbox.ts";
+export type { AlertThresholds, AnomalyOptions, MonitorBudget } from "./surfaces/sdk/monitor-rules.ts";

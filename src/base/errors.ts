@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   address_unavailable: "The address or port cannot be listened on.",
   data_folder_in_use: "Another process uses this data folder.",
   data_folder_unwritable: "The data folder cannot be written.",
+  monitor_state_unwritable: "The file in which a monitor keeps what it has sent cannot be written.",
   journal_corrupt: "The journal is damaged in the middle.",
   ledger_unreadable: "The ledger file is damaged or no ledger of Tollgate.",
   ledger_newer: "The ledger was written by a newer version of Tollgate.",

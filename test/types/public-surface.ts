@@ -4,7 +4,7 @@
  */
 import tollgate, {
   BudgetExceededError, completion, createTollgate, CustomLogger, embedding, ProviderError, responses, TollgateError, withContext,
-  type CallRecord, type CompletionParams, type CompletionResponse, type CompletionStream, type Cost, type ErrorCode, type KnownModel, type ResponsesStream, type Tollgate,
+  type CallRecord, type CompletionParams, type CompletionResponse, type CompletionStream, type Cost, type ErrorCode, type KnownModel, type ResponsesStream, type SuccessfulCall, type Tollgate,
 } from "tollgate";
 import { compare, format, subtract, sum } from "tollgate/money";
 
@@ -72,9 +72,9 @@ export class Log extends CustomLogger {
   override logPreApiCall(call: CallRecord): void {
     void call.messages;
   }
-  override async logSuccessEvent(call: CallRecord): Promise<void> {
-    const cost: number | null = call.responseCost;
-    await Promise.resolve(cost);
+  override async logSuccessEvent(call: SuccessfulCall): Promise<void> {
+    const cost: number = call.responseCost;
+    await Promise.resolve([cost, call.cost.total]);
   }
   override logFailureEvent(call: CallRecord, error: unknown): void {
     void [call.id, error];
@@ -85,8 +85,9 @@ export function callbacksAreContextuallyTyped(): void {
   tollgate.successCallbacks = [(call, response, startTime, endTime) => {
     const cost: number = call.responseCost;
     const elapsedMs: number = endTime.getTime() - startTime.getTime();
-    if (call.type === "completion" && !call.stream) same<typeof call.type, "completion">(true);
-    void [cost, elapsedMs, response];
+    if (call.type === "completion") same<typeof call.response, CompletionResponse>(true);
+    if (call.type === "responses") call.response.output_text.trim();
+    void [cost, elapsedMs, call.cost.lines, response.usage, response.cost.total];
   }];
   tollgate.failureCallbacks = [async (call, error) => {
     const cost: number | null = call.responseCost;

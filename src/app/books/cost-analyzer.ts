@@ -120,7 +120,8 @@ export class CostAnalyzer {
     if (opened !== undefined && typeof this.of === "string") await (await opened).source.close();
   }
 
-  private analysis(): Promise<Analysis> {
+  /** The analyses themselves, for what reads the same source: monitors, reports, charts. */
+  analysis(): Promise<Analysis> {
     this.opened ??= this.open().catch((error: unknown) => {
       this.opened = undefined;
       throw error;

@@ -56,7 +56,8 @@ export interface AnalysisOptions {
 export class Analysis {
   readonly source: CostSource;
   readonly calendar: Calendar;
-  private readonly now: () => number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
 
   /** @throws TollgateError `invalid_time_zone`, `invalid_request` */
   constructor(source: CostSource, { now, timeZone = "UTC", weekStart = 0 }: AnalysisOptions) {

@@ -66,6 +66,7 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   address_unavailable: INTERNAL,
   data_folder_in_use: INTERNAL,
   data_folder_unwritable: INTERNAL,
+  monitor_state_unwritable: INTERNAL,
   journal_corrupt: INTERNAL,
   ledger_unreadable: INTERNAL,
   ledger_newer: INTERNAL,

@@ -1,7 +1,7 @@
 import { usdNumber } from "./amounts.ts";
 import type { Settled } from "../../engine/call.ts";
 import type { Callbacks } from "./callbacks.ts";
-import { frozenCopy, type CallRecord, type CallType } from "./call-record.ts";
+import { frozenCopy, type CallRecord, type CallType, type SuccessfulCall } from "./call-record.ts";
 import type { Payer } from "./context.ts";
 import { costOfAttempts, totalOf } from "./cost.ts";
 
@@ -41,7 +41,7 @@ export class CallLog {
       id: this.id, type: this.type, ...this.base,
       responseCost: attempts.length === 0 ? null : usdNumber(totalOf(attempts)),
       cost: told, usage: frozenCopy((usage ?? usageOf(attempts)) as CallRecord["usage"]), cacheHit: false, attempt: this.tries, response: response ?? null,
-    });
+    }) as CallRecord;
   }
 
   sending(tries: number, attempts: readonly Settled[]): void {
@@ -61,7 +61,7 @@ export class CallLog {
     if (this.toldEnd || !this.callbacks.any) return;
     this.toldEnd = true;
     const copy = frozenCopy(response);
-    this.callbacks.succeeded(this.record(attempts, copy, (copy as { usage?: unknown }).usage), copy, this.startTime, new Date());
+    this.callbacks.succeeded(this.record(attempts, copy, (copy as { usage?: unknown }).usage) as SuccessfulCall, this.startTime, new Date());
   }
 
   failed(attempts: readonly Settled[], error: unknown): void {

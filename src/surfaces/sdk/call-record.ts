@@ -1,13 +1,19 @@
+import type { CompletionResponse, EmbeddingResponse, ResponsesResponse } from "./completion-types.ts";
 import type { Cost } from "./cost.ts";
 import type { SessionOptions } from "./context.ts";
 
 export type CallType = "completion" | "embedding" | "responses";
 
-/** What callbacks see of a call: frozen, and a copy of what the program holds. */
-export interface CallRecord<Response = unknown> {
+/** What each type of call is answered with. */
+export interface CallResponses {
+  readonly completion: CompletionResponse;
+  readonly embedding: EmbeddingResponse;
+  readonly responses: ResponsesResponse;
+}
+
+interface CallFields {
   /** The call's id in the books, the same as `response.cost.callId`. */
   readonly id: string;
-  readonly type: CallType;
   /** As the program named it. */
   readonly model: string;
   /** `messages` of a completion, `input` of the others. */
@@ -25,8 +31,18 @@ export interface CallRecord<Response = unknown> {
   readonly stream: boolean;
   /** Tries so far, 0 before the first. */
   readonly attempt: number;
-  readonly response: Response | null;
 }
+
+interface CallOf<T extends CallType> extends CallFields {
+  readonly type: T;
+  readonly response: CallResponses[T] | null;
+}
+
+/** What callbacks see of a call: frozen, and a copy of what the program holds. `type` says what `response` is. */
+export type CallRecord = { [T in CallType]: CallOf<T> }[CallType];
+
+/** A call that was answered: its cost stands, and its response is there (a stream's is assembled). */
+export type SuccessfulCall = { [T in CallType]: CallOf<T> & { readonly responseCost: number; readonly cost: Cost; readonly response: CallResponses[T] } }[CallType];
 
 /** Freezes a value that nobody else holds, all the way down. */
 export function freezeDeep<T>(value: T): T {

@@ -1,4 +1,4 @@
-import type { CallRecord } from "./call-record.ts";
+import type { CallRecord, SuccessfulCall } from "./call-record.ts";
 import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } from "./custom-logger.ts";
 
 /** Where a callback failed, for `onCallbackError`. */
@@ -62,9 +62,9 @@ export class Callbacks {
     }
   }
 
-  succeeded(call: CallRecord, response: unknown, startTime: Date, endTime: Date): void {
-    for (const callback of [...this.success]) this.detach("successCallbacks", call, () => callback(call as CallRecord & { responseCost: number }, response, startTime, endTime));
-    this.log("logSuccessEvent", call, response, startTime, endTime);
+  succeeded(call: SuccessfulCall, startTime: Date, endTime: Date): void {
+    for (const callback of [...this.success]) this.detach("successCallbacks", call, () => callback(call, call.response, startTime, endTime));
+    this.log("logSuccessEvent", call, call.response, startTime, endTime);
   }
 
   failed(call: CallRecord, error: unknown, startTime: Date, endTime: Date): void {
