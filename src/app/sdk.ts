@@ -5,7 +5,9 @@ import { openaiEmbeddings } from "../adapters/providers/openai/embeddings/dialec
 import { openaiResponses } from "../adapters/providers/openai/responses/dialect.ts";
 import { createFetchUpstream } from "../adapters/upstream/fetch/fetch-upstream.ts";
 import { SteadyClock } from "../base/clock.ts";
+import { TollgateError } from "../base/errors.ts";
 import { UlidSource } from "../base/ids.ts";
+import type { CostSource } from "../domain/analytics/source.ts";
 import type { Entry } from "../domain/ledger/entry.ts";
 import type { Books } from "../domain/limits/books.ts";
 import type { PriceBook } from "../domain/pricing/price.ts";
@@ -19,7 +21,7 @@ import { MockAnswers } from "../surfaces/sdk/mock-answers.ts";
 import { Payers } from "../surfaces/sdk/payers.ts";
 import { SettlementWatch, type CallDefaults, type SdkPlane } from "../surfaces/sdk/plane.ts";
 import { Tollgate } from "../surfaces/sdk/tollgate.ts";
-import { openMemoryBooks } from "./sdk/memory.ts";
+import { KeptEntries, openMemoryBooks } from "./sdk/memory.ts";
 import { routeOf } from "./sdk/route.ts";
 
 export interface TollgateOptions extends CallbackOptions {
@@ -39,6 +41,8 @@ export interface TollgateOptions extends CallbackOptions {
   readonly prices?: PriceBook | undefined;
   /** Where holds and costs are kept: in memory if absent. Called with the instance's clock by its first call. */
   readonly books?: ((clock: SteadyClock) => OpenedBooks | Promise<OpenedBooks>) | undefined;
+  /** Keeps this instance's books in the tracker's file: instead of `books`. */
+  readonly tracker?: HasBooks | undefined;
   /** Told each entry of the ledger, once, in order. Must not throw. */
   readonly onEntry?: ((entry: Entry) => void) | undefined;
 }
@@ -47,6 +51,14 @@ export interface TollgateOptions extends CallbackOptions {
 export interface OpenedBooks {
   readonly books: Books;
   close?(): Promise<void>;
+  /** What reports read. */
+  costs?(): CostSource;
+}
+
+/** A `CostTracker`: an instance has exactly one `Books`, and a tracker one instance. */
+export interface HasBooks {
+  /** @internal */
+  readonly seam: { readonly books: NonNullable<TollgateOptions["books"]>; bind(tollgate: Tollgate): void };
 }
 
 /**
@@ -67,29 +79,47 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
   callbacks.failure = [...(options.failureCallbacks ?? [])];
   callbacks.loggers = [...(options.callbacks ?? [])];
 
-  let letGo: (() => Promise<void>) | undefined;
+  if (options.tracker !== undefined && options.books !== undefined) throw new TollgateError("config_invalid", "An instance has one set of books: give tracker or books, not both.", { param: "tracker" });
+  const openBooks = options.tracker?.seam.books ?? options.books;
+  const settledListeners = new Set<() => void>();
+  const kept = new KeptEntries();
+  let costs: (() => CostSource) | undefined;
+  const opens = new WeakMap<SdkPlane, OpenedBooks>();
   const withBooks = (opened: OpenedBooks): SdkPlane => {
     const { books } = opened;
-    letGo = opened.close?.bind(opened);
+    costs = opened.costs?.bind(opened);
     const held = new HeldQueue();
-    const watch = new SettlementWatch(held, options.onEntry);
+    const watch = new SettlementWatch(held, options.onEntry, settledListeners);
     const prices = options.prices ?? createPriceBook();
     const mocks = new MockAnswers(createFetchUpstream({ fetch: () => options.fetch ?? globalThis.fetch }));
     const engine = new Engine({
       clock, books, upstream: mocks, prices, observer: watch,
       settings: { onDisconnect: "cancel", drainMs: 0, requestTimeoutMs: 2_147_483_647, unpriced: "allow", showAuthErrors: true },
     });
-    return {
+    const plane: SdkPlane = {
       clock, ids, engine, prices, payers, callbacks, watch, held, mocks, defaults: options.defaults ?? {},
       dialects: { completion: openaiChat, embedding: openaiEmbeddings, responses: openaiResponses },
       route: (query) => routeOf(query, process.env),
     };
+    opens.set(plane, opened);
+    return plane;
   };
   const open = (): SdkPlane | Promise<SdkPlane> => {
-    const opened = options.books?.(clock) ?? { books: openMemoryBooks(clock) };
+    const opened = openBooks?.(clock) ?? { books: openMemoryBooks(clock, kept), costs: () => kept.costs() };
     return opened instanceof Promise ? opened.then(withBooks) : withBooks(opened);
   };
-  return new Tollgate({ clock, ids, payers, callbacks, open, close: async () => letGo?.() });
+  const instance = new Tollgate({
+    clock, ids, payers, callbacks, open, close: async (plane) => opens.get(plane)?.close?.(), settledListeners,
+    keepEntries: () => {
+      if (openBooks === undefined) kept.keep();
+    },
+    costs: () => {
+      if (costs === undefined) throw new TollgateError("invalid_request", "The books of this instance cannot be read back; ask where they are kept.");
+      return costs();
+    },
+  });
+  options.tracker?.seam.bind(instance);
+  return instance;
 }
 
 const KEY = Symbol.for("tollgate@1");

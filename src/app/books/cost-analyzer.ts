@@ -23,6 +23,8 @@ export interface CostAnalyzerOptions {
 /** What gives its costs to an analyzer, such as a tracker or an instance of Tollgate. It stays open when the analyzer closes. */
 export interface HasCosts {
   costs(): Promise<CostSource>;
+  /** @internal From now on what reports read is kept. */
+  keepEntries?(): void;
 }
 
 /**
@@ -42,6 +44,7 @@ export class CostAnalyzer {
 
   constructor(of: string | HasCosts = "costs.db", options: CostAnalyzerOptions = {}) {
     this.of = of;
+    if (typeof of !== "string") of.keepEntries?.();
     this.options = options;
   }
 

@@ -1,14 +1,41 @@
 import { MemoryBooks } from "../../adapters/books/memory/memory-books.ts";
+import { MemoryCosts } from "../../adapters/costs/memory/memory-costs.ts";
 import type { Clock } from "../../base/clock.ts";
+import { TollgateError } from "../../base/errors.ts";
+import type { CostSource } from "../../domain/analytics/source.ts";
 import type { Entry } from "../../domain/ledger/entry.ts";
 import type { History, Journal } from "../../domain/ledger/ports.ts";
 
+/** What a program without a ledger can say of its costs: kept once somebody asks, since it grows with every call. */
+export class KeptEntries {
+  private written: Entry[] | undefined;
+  private missed = 0;
+
+  keep(): void {
+    this.written ??= [];
+  }
+
+  add(entry: Entry): void {
+    if (this.written === undefined) this.missed += 1;
+    else this.written.push(entry);
+  }
+
+  /** @throws TollgateError `invalid_request` rather than a part of the truth */
+  costs(): CostSource {
+    if (this.missed > 0) throw new TollgateError("invalid_request", `${this.missed} entries were written before anybody asked for costs, and books in memory keep none unasked. Make the CostTracker or CostAnalyzer before the first call, or keep the books in a file: createTollgate({ tracker: new CostTracker({ path }) }).`);
+    return new MemoryCosts(this.written ?? []);
+  }
+}
+
 /** Books that end with the process: nothing to write, so everything is as durable as it will ever be at once. */
-export function openMemoryBooks(clock: Clock): MemoryBooks {
+export function openMemoryBooks(clock: Clock, kept?: KeptEntries): MemoryBooks {
   const past = new PastOfProcess();
   return new MemoryBooks({
     clock, journal: immediateJournal(), stored: [], history: past,
-    onEntry: (entry, sequence) => past.remember(entry, sequence),
+    onEntry: (entry, sequence) => {
+      past.remember(entry, sequence);
+      kept?.add(entry);
+    },
   });
 }
 

@@ -1,4 +1,5 @@
 import { formatDecimal, formatNanoUsd, formatPicoUsd, type NanoUsd } from "../../base/money.ts";
+import type { Charge, EntryLine } from "../../domain/ledger/entry.ts";
 import type { Settled } from "../../engine/call.ts";
 import { usdNumber } from "./amounts.ts";
 
@@ -41,9 +42,7 @@ export function costOfAttempts(callId: string, attempts: readonly Settled[], moc
   const total = totalOf(attempts);
   const lines: CostLine[] = [];
   for (const { charge } of attempts.slice(0, -1)) if (charge.cost > 0n) lines.push(lostLine(charge.cost));
-  for (const line of last?.charge.lines ?? []) {
-    lines.push({ dimension: line.dimension, quantity: line.quantity, rate: formatPicoUsd(BigInt(line.rate)), per: Number(line.per), total: formatDecimal(BigInt(line.pico), 12) });
-  }
+  lines.push(...(last?.charge.lines ?? []).map(costLine));
   return {
     callId,
     total: formatNanoUsd(total),
@@ -55,6 +54,15 @@ export function costOfAttempts(callId: string, attempts: readonly Settled[], moc
     ...(attempts.some(({ charge }) => charge.unpriced) ? { unpriced: true } : {}),
     ...(mocked ? { mocked: true } : {}),
   };
+}
+
+/** The cost of a call that was made elsewhere. */
+export function costOfCharge(callId: string, { cost, lines, estimated, priceVersion, unpriced }: Charge): Cost {
+  return { callId, total: formatNanoUsd(cost), totalUsd: usdNumber(cost), lines: lines.map(costLine), estimated: estimated !== null, priceVersion, ...(unpriced ? { unpriced: true } : {}) };
+}
+
+export function costLine({ dimension, quantity, rate, per, pico }: EntryLine): CostLine {
+  return { dimension, quantity, rate: formatPicoUsd(BigInt(rate)), per: Number(per), total: formatDecimal(BigInt(pico), 12) };
 }
 
 export function totalOf(attempts: readonly Settled[]): NanoUsd {

@@ -182,14 +182,16 @@ function bytesOf(content: Record<string, unknown>): Uint8Array {
   }
 }
 
-function checkTags(tags: unknown): void {
+/** @throws TollgateError `invalid_request` */
+export function checkTags(tags: unknown): void {
   if (tags === undefined) return;
   if (!Array.isArray(tags) || tags.length > TAGS_MAX || tags.some((tag) => typeof tag !== "string" || tag === "" || encoder.encode(tag).length > TAG_BYTES_MAX)) {
     throw new TollgateError("invalid_request", `tags must be a list of at most ${TAGS_MAX} texts, each of 1 to ${TAG_BYTES_MAX} bytes.`, { param: "tags" });
   }
 }
 
-function metadataText(metadata: Payer["metadata"]): string | null {
+/** @throws TollgateError `invalid_request` */
+export function metadataText(metadata: Payer["metadata"]): string | null {
   if (metadata === undefined) return null;
   let text: string | undefined;
   try {

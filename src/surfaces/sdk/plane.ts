@@ -53,10 +53,13 @@ export interface CallDefaults extends Payer {
 export class SettlementWatch implements Observer {
   readonly held: HeldQueue;
   private readonly onEntry: ((entry: Entry) => void) | undefined;
+  private readonly listeners: ReadonlySet<() => void>;
   private readonly waiting = new Map<string, (settled: Settled) => void>();
 
-  constructor(held: HeldQueue, onEntry?: (entry: Entry) => void) {
+  /** @param listeners told that something was settled; they must not throw */
+  constructor(held: HeldQueue, onEntry?: (entry: Entry) => void, listeners: ReadonlySet<() => void> = new Set()) {
     this.held = held;
+    this.listeners = listeners;
     this.onEntry = onEntry;
   }
 
@@ -75,6 +78,7 @@ export class SettlementWatch implements Observer {
     this.waiting.delete(attemptId);
     if (this.onEntry !== undefined) this.tell(settled, this.onEntry);
     then?.(settled);
+    for (const listener of this.listeners) listener();
     for (const scope of scopes) this.held.wake(scope);
   }
 

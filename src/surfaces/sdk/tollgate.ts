@@ -1,5 +1,6 @@
 import type { UlidSource } from "../../base/ids.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { CostSource } from "../../domain/analytics/source.ts";
 import type { Usd } from "./amounts.ts";
 import type { CallbackErrorInfo, Callbacks } from "./callbacks.ts";
 import { CHAT } from "./chat-kind.ts";
@@ -21,6 +22,12 @@ export interface TollgateParts {
   /** Opens the books and puts the plane together; called once. */
   open(): SdkPlane | Promise<SdkPlane>;
   close(plane: SdkPlane): Promise<void>;
+  /** Told that something was settled. */
+  readonly settledListeners: Set<() => void>;
+  /** From now on books in memory keep what reports read. */
+  keepEntries(): void;
+  /** After `open`. @throws TollgateError `invalid_request` if these books cannot be read */
+  costs(): CostSource;
 }
 
 const FLUSH_MS = 10_000;
@@ -33,6 +40,7 @@ export class Tollgate implements AsyncDisposable {
   private readonly parts: TollgateParts;
   private opened: SdkPlane | Promise<SdkPlane> | undefined;
   private closing: Promise<void> | undefined;
+  private readonly calls = new Set<Promise<unknown>>();
 
   /** @internal */
   constructor(parts: TollgateParts) {
@@ -159,20 +167,51 @@ export class Tollgate implements AsyncDisposable {
     return this.opened;
   };
 
+  /** @internal Told that something was settled, until the function returned is called. */
+  readonly onSettled = (listener: () => void): (() => void) => {
+    this.parts.settledListeners.add(listener);
+    return () => void this.parts.settledListeners.delete(listener);
+  };
+
+  /** @internal From now on what reports read is kept, also where the books are in memory. */
+  readonly keepEntries = (): void => this.parts.keepEntries();
+
+  /** What a `CostAnalyzer` reads. Books in memory keep what it needs from the first time that this is asked, or that a tracker is made for this instance. */
+  readonly costs = async (): Promise<CostSource> => {
+    this.parts.keepEntries();
+    await this.plane();
+    return this.parts.costs();
+  };
+
   private async closeBooks(): Promise<void> {
     const { opened } = this;
     if (opened === undefined) return this.flush();
     const plane = await opened;
+    await this.callsUnderWay();
+    // Calls from now on open books of their own; those that came meanwhile have these.
+    this.opened = undefined;
+    await this.callsUnderWay();
     // Streams that nobody reads keep their calls open: their time-out ends them.
     await new Promise<void>((resolve) => plane.engine.whenIdle(resolve));
     await this.flush();
-    this.opened = undefined;
     await this.parts.close(plane);
   }
 
-  private async call<T>(run: (plane: SdkPlane) => Promise<T>): Promise<T> {
+  /** @internal Work on the books, which stay open until it is done. */
+  readonly call = async <T>(run: (plane: SdkPlane) => Promise<T>): Promise<T> => {
     const plane = this.plane();
-    return run(plane instanceof Promise ? await plane : plane);
+    const running = plane instanceof Promise ? plane.then(run) : run(plane);
+    this.calls.add(running);
+    try {
+      return await running;
+    } finally {
+      this.calls.delete(running);
+    }
+  };
+
+  /** Before its attempt is open a call is known to nobody else. */
+  private async callsUnderWay(): Promise<void> {
+    await Promise.allSettled(this.calls);
   }
 }
 
