@@ -66,10 +66,8 @@ export class CostMonitor {
   private readonly options: CostMonitorOptions;
   private readonly rules: ReturnType<typeof readAlertRules>;
   private readonly channels: readonly Notifier[];
-  private readonly schedule: Schedule;
+  private readonly schedule = new Schedule();
   private readonly summarised = new Set<string>();
-  private onError: (error: unknown) => void = warn;
-  private onRun: (run: MonitorRun) => void = () => {};
   private opened: Promise<Outbox> | undefined;
   private examination: { readonly of: Analysis; readonly calendar: Calendar; readonly examination: Examination } | undefined;
 
@@ -81,7 +79,6 @@ export class CostMonitor {
     this.options = { ...options, timeZone: options.timeZone === undefined ? undefined : checkZone(options.timeZone, { param: "timeZone" }) };
     for (const kind of options.summaries ?? []) if (!SUMMARIES.includes(kind)) throw new TollgateError("invalid_request", `summaries may hold ${SUMMARIES.join(", ")}, not ${JSON.stringify(kind)}.`, { param: "summaries" });
     if (options.weekStart !== undefined && !(Number.isInteger(options.weekStart) && options.weekStart >= 0 && options.weekStart <= 6)) throw new TollgateError("invalid_request", "weekStart must be 0 (Sunday) to 6 (Saturday).", { param: "weekStart" });
-    this.schedule = new Schedule(async (signal) => this.onRun(await this.run({ signal })), (error) => this.onError(error));
   }
 
   /** Everything that is to be said now, whether it was sent before or not. Sends nothing. */
@@ -125,9 +122,7 @@ export class CostMonitor {
 
   /** Runs at once and then every so often, until `stop()`; does not keep the program alive. Errors go to `onError`, a process warning if left out. */
   start({ everyMs = 60_000, onError = warn, onRun = () => {} }: { everyMs?: number; onError?: (error: unknown) => void; onRun?: (run: MonitorRun) => void } = {}): void {
-    this.onError = onError;
-    this.onRun = onRun;
-    this.schedule.start(everyMs);
+    this.schedule.start(everyMs, async (signal) => onRun(await this.run({ signal })), onError);
   }
 
   /** Resolves when the run in progress, if any, has ended. */

@@ -8,22 +8,15 @@ export class Schedule {
   private abort = new AbortController();
   private current: Promise<void> = Promise.resolve();
   private running = false;
-  private readonly work: (signal: AbortSignal) => Promise<void>;
-  private readonly onError: (error: unknown) => void;
-
-  constructor(work: (signal: AbortSignal) => Promise<void>, onError: (error: unknown) => void) {
-    this.work = work;
-    this.onError = onError;
-  }
 
   /** The first run begins at once; a run that takes longer than the interval swallows the next ones. @throws TollgateError `invalid_request`, `conflict` */
-  start(everyMs: number): void {
+  start(everyMs: number, work: (signal: AbortSignal) => Promise<void>, onError: (error: unknown) => void): void {
     if (!(Number.isFinite(everyMs) && everyMs >= 100 && everyMs <= EVERY_MAX_MS)) throw new TollgateError("invalid_request", `everyMs must be milliseconds from 100 to ${EVERY_MAX_MS}, such as 60000.`, { param: "everyMs" });
     if (this.timer !== undefined) throw new TollgateError("conflict", "The monitor runs already; stop it before you start it with another interval.");
     this.abort = new AbortController();
-    this.timer = setInterval(() => this.run(), everyMs);
+    this.timer = setInterval(() => this.run(work, onError), everyMs);
     this.timer.unref();
-    this.run();
+    this.run(work, onError);
   }
 
   /** Ends the run in progress soon, and resolves when it has ended. */
@@ -34,11 +27,11 @@ export class Schedule {
     await this.current;
   }
 
-  private run(): void {
+  private run(work: (signal: AbortSignal) => Promise<void>, onError: (error: unknown) => void): void {
     if (this.running) return;
     this.running = true;
-    this.current = this.work(this.abort.signal)
-      .catch((error: unknown) => this.onError(error))
+    this.current = work(this.abort.signal)
+      .catch((error: unknown) => onError(error))
       // A handler that throws must not end the schedule, nor the program.
       .catch((error: unknown) => { process.emitWarning(error instanceof Error ? error : String(error)); })
       .finally(() => { this.running = false; });
