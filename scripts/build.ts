@@ -45,6 +45,8 @@ const isRelative = (specifier: string): boolean => specifier.startsWith(".");
 function compile(): void {
   rmSync(DIST, { recursive: true, force: true });
   execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"], { cwd: ROOT, stdio: ["ignore", 2, 2] });
+  // What TypeScript sees of `tollgate/openai` is the package's own: a subclass would lose the namespaces that its users write.
+  writeFileSync(join(DIST, "openai.d.ts"), 'export * from "openai";\nexport { default } from "openai";\n');
   for (const path of filesOf(SRC).filter((name) => ASSET.test(name))) {
     mkdirSync(dirname(join(DIST, path)), { recursive: true });
     copyFileSync(join(SRC, path), join(DIST, path));

@@ -1,4 +1,4 @@
-export { completion, createTollgate, tollgate as default, embedding, responses, withContext, type TollgateOptions } from "./app/sdk.ts";
+export { completion, createTollgate, tollgate as default, embedding, responses, track, withContext, type TollgateOptions } from "./app/sdk.ts";
 export { TollgateError, type ErrorCode } from "./base/errors.ts";
 export type { Usd } from "./surfaces/sdk/amounts.ts";
 export type { CallRecord, CallResponses, CallType, SuccessfulCall } from "./surfaces/sdk/call-record.ts";
@@ -12,6 +12,7 @@ export { CustomLogger, type FailureCallback, type InputCallback, type SuccessCal
 export { BudgetExceededError, ProviderError, type BudgetRefusal } from "./surfaces/sdk/errors.ts";
 export type { KnownModel } from "./surfaces/sdk/known-models.ts";
 export type { CallDefaults } from "./surfaces/sdk/plane.ts";
+export { trackedCost as costOf } from "./surfaces/sdk/track/track-fetch.ts";
 export type { Tollgate } from "./surfaces/sdk/tollgate.ts";
 export type * from "./surfaces/sdk/wire-types.ts";
 export type * from "./surfaces/sdk/responses-wire-types.ts";

@@ -18,11 +18,14 @@ import type { BudgetOptions } from "../surfaces/sdk/charges.ts";
 import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } from "../surfaces/sdk/custom-logger.ts";
 import { HeldQueue } from "../surfaces/sdk/held-queue.ts";
 import { MockAnswers } from "../surfaces/sdk/mock-answers.ts";
+import { asMetered } from "../surfaces/sdk/track/metering.ts";
+import { TrackedSends } from "../surfaces/sdk/track/tracked-sends.ts";
 import { Payers } from "../surfaces/sdk/payers.ts";
 import { SettlementWatch, type CallDefaults, type SdkPlane } from "../surfaces/sdk/plane.ts";
 import { Tollgate } from "../surfaces/sdk/tollgate.ts";
 import { KeptEntries, openMemoryBooks } from "./sdk/memory.ts";
 import { routeOf } from "./sdk/route.ts";
+import { trackedRouteOf } from "./sdk/tracked-route.ts";
 
 export interface TollgateOptions extends CallbackOptions {
   /** Dollars that this process may spend from its start. */
@@ -91,7 +94,10 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
     const held = new HeldQueue();
     const watch = new SettlementWatch(held, options.onEntry, settledListeners);
     const prices = options.prices ?? createPriceBook();
-    const mocks = new MockAnswers(createFetchUpstream({ fetch: () => options.fetch ?? globalThis.fetch }));
+    // A program whose `fetch` is tracked, too, is metered once.
+    const send: typeof globalThis.fetch = (input, init) => asMetered(() => (options.fetch ?? globalThis.fetch)(input, init));
+    const tracked = new TrackedSends(createFetchUpstream({ fetch: () => send }));
+    const mocks = new MockAnswers(tracked);
     const engine = new Engine({
       clock, books, upstream: mocks, prices, observer: watch,
       settings: { onDisconnect: "cancel", drainMs: 0, requestTimeoutMs: 2_147_483_647, unpriced: "allow", showAuthErrors: true },
@@ -100,6 +106,9 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
       clock, ids, engine, prices, payers, callbacks, watch, held, mocks, defaults: options.defaults ?? {},
       dialects: { completion: openaiChat, embedding: openaiEmbeddings, responses: openaiResponses },
       route: (query) => routeOf(query, process.env),
+      tracked,
+      upstreamOver: (fetch) => createFetchUpstream({ fetch: () => fetch }),
+      trackedRoute: (query) => trackedRouteOf(query, prices, clock.now()),
     };
     opens.set(plane, opened);
     return plane;
@@ -141,3 +150,4 @@ export const completion: Tollgate["completion"] = ((params: never) => defaultTol
 export const embedding: Tollgate["embedding"] = (params) => defaultTollgate().embedding(params);
 export const responses: Tollgate["responses"] = ((params: never) => defaultTollgate().responses(params)) as Tollgate["responses"];
 export const withContext: Tollgate["withContext"] = (options, fn) => defaultTollgate().withContext(options, fn);
+export const track: Tollgate["track"] = (target, options) => defaultTollgate().track(target, options);

@@ -25,7 +25,7 @@ test("there are snippets to run", () => {
 
 test.each(snippets)("docs/sdk/%s, snippet %i runs as it stands", async (_name, _number, code) => {
   const source = (path: string): string => JSON.stringify(fileURLToPath(new URL(`../../src/${path}.ts`, import.meta.url)));
-  const script = code.replaceAll('"tollgate/money"', source("money")).replaceAll('"tollgate"', source("index"));
+  const script = code.replaceAll('"tollgate/money"', source("money")).replaceAll('"tollgate/openai"', source("openai")).replaceAll('"tollgate"', source("index"));
   const { stdout, stderr } = await run(process.execPath, ["--input-type=module-typescript", "-e", script], {
     env: { PATH: process.env["PATH"], OPENAI_API_KEY: "sk-test", OPENAI_BASE_URL: `${provider.url}/v1` },
   });

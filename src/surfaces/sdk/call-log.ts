@@ -30,6 +30,11 @@ export class CallLog {
     this.base = undefined;
   }
 
+  /** Whether any callback would hear of this call. */
+  get listens(): boolean {
+    return this.callbacks.any || this.callbacks.loggers.length > 0;
+  }
+
   record(attempts: readonly Settled[], response: unknown, usage: unknown): CallRecord {
     const { source } = this;
     this.base ??= {

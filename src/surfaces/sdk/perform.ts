@@ -149,12 +149,13 @@ function answerOf<Answer>(outcome: Exclude<Ran["outcome"], { kind: "stream" }>):
   const text = decoder.decode(body);
   const parsed = parsedOr(text);
   // The provider may be a Tollgate gateway, whose refusals are ours.
-  if (status >= 400) throw BudgetExceededError.from(parsed) ?? providerError(status, headers, parsed);
+  if (status >= 400) throw BudgetExceededError.from(parsed) ?? providerErrorOf(status, headers, parsed);
   if (typeof parsed !== "object" || parsed === null) throw new TollgateError("upstream_failed", "The provider's answer is no JSON object. Check apiBase: is it the provider's API, up to and with /v1?");
   return parsed as Answer;
 }
 
-function providerError(status: number, headers: UpstreamHeaders, body: unknown): ProviderError {
+/** A provider's answer of 4xx or 5xx as an error. */
+export function providerErrorOf(status: number, headers: UpstreamHeaders, body: unknown): ProviderError {
   const said = (body as { error?: { message?: unknown } } | undefined)?.error?.message ?? (body as { message?: unknown } | undefined)?.message ?? body;
   return new ProviderError(status, headers as Record<string, string>, body, `The provider answered ${status}: ${(typeof said === "string" ? said : JSON.stringify(said)).slice(0, 1_000)}`);
 }

@@ -12,6 +12,8 @@ import type { Payer } from "./context.ts";
 import { HeldQueue } from "./held-queue.ts";
 import type { MockAnswers } from "./mock-answers.ts";
 import type { Payers } from "./payers.ts";
+import type { TrackedSends } from "./track/tracked-sends.ts";
+import type { Upstream } from "../../domain/upstream/upstream.ts";
 
 /** Where a call goes: a model as the program names it, and what it says beside. */
 export interface RouteQuery {
@@ -37,6 +39,19 @@ export interface SdkPlane {
   readonly dialects: Readonly<Record<CallType, Dialect>>;
   /** @throws TollgateError `unknown_model`, `missing_key`, `config_invalid` */
   route(query: RouteQuery): Deployment;
+  readonly tracked: TrackedSends;
+  /** Sends through this `fetch`. */
+  upstreamOver(fetch: typeof globalThis.fetch): Upstream;
+  /** Whose price holds for what a tracked `fetch` sends to this address. */
+  trackedRoute(query: TrackedQuery): Deployment;
+}
+
+/** A request of a program's own client. */
+export interface TrackedQuery {
+  readonly url: URL;
+  readonly model: string;
+  /** The route's name in the books. */
+  readonly route: string;
 }
 
 export interface CallDefaults extends Payer {

@@ -5,13 +5,14 @@ import type { Usd } from "./amounts.ts";
 import type { CallbackErrorInfo, Callbacks } from "./callbacks.ts";
 import { CHAT } from "./chat-kind.ts";
 import type { CompletionFunction, EmbeddingFunction, ResponsesFunction } from "./completion-types.ts";
-import { activeContext, mergePayers, runInContext, type ContextOptions } from "./context.ts";
+import { activeContext, mergePayers, runInContext, type ContextOptions, type Payer } from "./context.ts";
 import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } from "./custom-logger.ts";
 import { EMBEDDING } from "./embedding-kind.ts";
 import { RESPONSES } from "./responses-kind.ts";
 import { contextSet, type Payers } from "./payers.ts";
 import { perform, type Params } from "./perform.ts";
 import type { SdkPlane } from "./plane.ts";
+import { trackAnything } from "./track/track.ts";
 
 /** What an instance needs before its first call; the plane is made by that call. */
 export interface TollgateParts {
@@ -87,6 +88,19 @@ export class Tollgate implements AsyncDisposable {
     const session = outer?.payer.session === undefined || options.session === undefined ? [] : [this.parts.payers.sessionSetOf(outer.payer.session)];
     return runInContext({ payer: mergePayers(outer?.payer, payerOf(options)), charges: [...(outer?.charges ?? []), ...session, ...(own === undefined ? [] : [own])] }, fn);
   };
+
+  /**
+   * A `fetch`, or a client of the `openai` package, that meters, prices and caps what it sends; everything else about it stays.
+   * A refusal is answered as a response (422, or 429 while others hold the money), so that the client's own error handling meets it:
+   * `BudgetExceededError.from(error)` finds it there.
+   *
+   * @param options who pays for what it sends, unless a context or the headers `x-tollgate-user`, `x-tollgate-tags` say otherwise
+   * @throws TollgateError `invalid_request` for what is neither
+   * @example
+   * const client = tollgate.track(new OpenAI(), { user: "user-123" });
+   * await client.chat.completions.create({ model: "gpt-4o-mini", messages });
+   */
+  readonly track = <T>(target: T, options: Payer = {}): T => trackAnything(target, this.plane, options);
 
   /** Dollars that this process may spend from its start, whenever it is set; `undefined`: no limit. */
   get maxBudget(): Usd | undefined {

@@ -1,0 +1,74 @@
+import { TollgateError } from "../../../base/errors.ts";
+import { mergePayers, type Payer } from "../context.ts";
+
+export type Fetch = typeof globalThis.fetch;
+export type FetchInput = Parameters<Fetch>[0];
+export type FetchInit = NonNullable<Parameters<Fetch>[1]>;
+
+/** A request as `fetch` was given it, read once. */
+export interface Outgoing {
+  readonly url: URL;
+  readonly headers: Headers;
+  readonly signal: AbortSignal | undefined;
+  /** Who pays, as its `x-tollgate-*` headers say; they are taken out. */
+  readonly payer: Payer;
+  /** Sends other bytes in place of the body. */
+  send(fetch: Fetch, body: Uint8Array, signal: AbortSignal): Promise<Response>;
+}
+
+export function methodOf(input: FetchInput, init: FetchInit | undefined): string {
+  return (init?.method ?? (isRequest(input) ? input.method : "GET")).toUpperCase();
+}
+
+/** `undefined` for what is no absolute http(s) URL: the wrapped `fetch` says what it thinks of it. */
+export function urlOf(input: FetchInput): URL | undefined {
+  const text = typeof input === "string" ? input : isRequest(input) ? input.url : input.href;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === "http:" || url?.protocol === "https:" ? url : undefined;
+}
+
+/** @throws TollgateError `invalid_request` for a header that cannot be read */
+export function outgoing(input: FetchInput, init: FetchInit | undefined, url: URL): Outgoing {
+  const headers = new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined));
+  const payer = payerOf(headers);
+  for (const name of [...headers.keys()]) if (name.startsWith("x-tollgate-") || name === "content-length") headers.delete(name);
+  const given = init?.signal === null ? undefined : (init?.signal ?? (isRequest(input) ? input.signal : undefined));
+  return {
+    url, headers, payer, signal: given,
+    send(fetch, body, signal) {
+      const { duplex: _, ...rest } = (init ?? {}) as FetchInit & { duplex?: unknown };
+      const ofRequest = isRequest(input) ? { redirect: input.redirect, keepalive: input.keepalive, credentials: input.credentials } : {};
+      return fetch(url.href, { ...ofRequest, ...rest, method: "POST", headers, body: body as Uint8Array<ArrayBuffer>, signal });
+    },
+  };
+}
+
+/** The body's bytes; consumes it, as sending would have. */
+export async function bytesOf(input: FetchInput, init: FetchInit | undefined): Promise<Uint8Array> {
+  const body = init?.body ?? undefined;
+  if (body === undefined) return isRequest(input) ? new Uint8Array(await input.arrayBuffer()) : new Uint8Array();
+  if (typeof body === "string") return new TextEncoder().encode(body);
+  if (body instanceof Uint8Array) return body;
+  return new Uint8Array(await new Response(body).arrayBuffer());
+}
+
+function isRequest(input: FetchInput): input is Request {
+  return typeof input === "object" && "url" in input && "headers" in input;
+}
+
+function payerOf(headers: Headers): Payer {
+  const tags = headers.get("x-tollgate-tags")?.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
+  const metadata = headers.get("x-tollgate-metadata");
+  const user = headers.get("x-tollgate-user");
+  return mergePayers(undefined, { ...(user === null ? {} : { user }), ...(tags === undefined ? {} : { tags }), ...(metadata === null ? {} : { metadata: objectOf(metadata) }) });
+}
+
+function objectOf(text: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text) as unknown;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new TollgateError("invalid_request", "The header x-tollgate-metadata must be a JSON object.", { param: "metadata" });
+}

@@ -1,0 +1,35 @@
+import { TollgateError } from "../../../base/errors.ts";
+import type { Payer } from "../context.ts";
+import type { SdkPlane } from "../plane.ts";
+import { trackFetch } from "./track-fetch.ts";
+import type { Fetch } from "./outgoing.ts";
+
+/** What OpenAI's clients have in common, of every major and of Azure. */
+interface ClientWithOptions {
+  withOptions(options: { fetch: Fetch }): unknown;
+}
+
+/**
+ * Wraps a `fetch`, or a client of the `openai` package (Azure's too), so that what it sends is metered, priced and capped.
+ * @throws TollgateError `invalid_request` for anything else
+ */
+export function trackAnything<T>(target: T, plane: () => SdkPlane | Promise<SdkPlane>, payer: Payer): T {
+  if (typeof target === "function" && !isClass(target)) return trackFetch(target as unknown as Fetch, plane, payer) as unknown as T;
+  if (isClient(target)) return target.withOptions({ fetch: trackFetch(fetchOf(target), plane, payer) }) as T;
+  throw new TollgateError("invalid_request", "track takes a fetch or a client of the openai package.");
+}
+
+function isClient(target: unknown): target is ClientWithOptions {
+  return typeof target === "object" && target !== null && typeof (target as Partial<ClientWithOptions>).withOptions === "function";
+}
+
+function isClass(target: unknown): boolean {
+  return typeof target === "function" && /^class\b/.test(Function.prototype.toString.call(target));
+}
+
+/** The `fetch` that the client was made with; the program's own if it was made with none. */
+function fetchOf(client: object): Fetch {
+  const { _options: options, fetch } = client as { _options?: { fetch?: unknown }; fetch?: unknown };
+  for (const one of [options?.fetch, fetch]) if (typeof one === "function") return one as Fetch;
+  return (input, init) => globalThis.fetch(input, init);
+}

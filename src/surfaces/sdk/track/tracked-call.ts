@@ -1,0 +1,192 @@
+import { TollgateError } from "../../../base/errors.ts";
+import { assert } from "../../../base/assert.ts";
+import type { ChargeSet } from "../../../domain/limits/limit.ts";
+import { AttemptClient, type Outcome } from "../attempt-client.ts";
+import type { CallKind } from "../call-kind.ts";
+import { CallLog } from "../call-log.ts";
+import { activeContext, mergePayers, type Payer } from "../context.ts";
+import { costOfAttempts, type Cost } from "../cost.ts";
+import { errorOfRefusal } from "../errors.ts";
+import { checkTags, metadataText, providerErrorOf } from "../perform.ts";
+import type { SdkPlane } from "../plane.ts";
+import { ServerEvents } from "../server-events.ts";
+import { asMetered } from "./metering.ts";
+import type { Fetch, Outgoing } from "./outgoing.ts";
+import { answerLike, bodyOf, errorResponse, refusalResponse } from "./tracked-answer.ts";
+import { TRACKED_HEADER, TRACKED_ORIGIN } from "./tracked-sends.ts";
+
+/** The longest that an answer may take, its reader included; the hold ends with it (GATE 7.4). */
+const TIMEOUT_MS = 600_000;
+
+export interface Tracked {
+  readonly response: Response;
+  /** `undefined` if nothing was sent. */
+  readonly cost: Promise<Cost> | undefined;
+}
+
+/** Who pays for what a tracked `fetch` sends: headers of the request, then the context, then the wrapper, then the instance. */
+export function payerOf(plane: SdkPlane, wrapper: Payer, request: Payer): Payer {
+  return mergePayers(mergePayers(mergePayers(plane.defaults, wrapper), activeContext()?.payer ?? {}), request);
+}
+
+export function chargesOf(plane: SdkPlane, payer: Payer, model: string, id: string): readonly ChargeSet[] {
+  return [...plane.payers.chargesOf(payer, model, undefined, id), ...(activeContext()?.charges ?? [])];
+}
+
+/**
+ * One billable request of a tracked `fetch`: through the engine like every other call, sent by the program's own `fetch`.
+ * @throws what the wrapped `fetch` throws, or the signal's reason
+ */
+export async function trackedCall<Answer extends object, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, fetch: Fetch, sent: Outgoing, body: Uint8Array, wrapper: Payer): Promise<Tracked> {
+  const id = plane.ids.next(plane.clock.now());
+  const log = new CallLog(plane.callbacks, id, kind.type);
+  const url = sent.url.href;
+  const wire: Wire = { response: undefined, error: undefined };
+  const client: AttemptClient = new AttemptClient((attempt) => plane.watch.expect(attempt.facts.attemptId, (settled) => client.settledAs(settled)));
+  try {
+    const payer = payerOf(plane, wrapper, sent.payer);
+    start(plane, kind, client, { id, sent, body, payer, fetch: asTheWire(fetch, sent, wire), log });
+  } catch (error) {
+    if (!(error instanceof TollgateError)) throw error;
+    log.failed([], error);
+    return { response: errorResponse(error, url, id), cost: undefined };
+  }
+  const admission = await client.admission;
+  if (admission.kind !== "admitted") {
+    plane.tracked.remove(id);
+    log.failed([], admission.kind === "refused" ? errorOfRefusal(admission.refusal) : admission.error);
+    return { response: admission.kind === "refused" ? refusalResponse(admission.refusal, url, id) : errorResponse(admission.error, url, id, ["x-should-retry", "true"]), cost: undefined };
+  }
+  log.sending(1, []);
+  watch(plane, client, sent.signal, id, wire);
+  const cost = client.settled.then((settled) => costOfAttempts(id, [settled], false));
+  const outcome = await client.outcome;
+  return { response: outcome.kind === "stream" ? streamed(kind, client, wire, log) : await plain(outcome, client, wire, log, sent.signal), cost };
+}
+
+/** What the wrapped `fetch` did. */
+interface Wire {
+  response: Response | undefined;
+  error: unknown;
+}
+
+/** The program's own request in place of the engine's: its address, headers and options around the engine's bytes. */
+function asTheWire(fetch: Fetch, sent: Outgoing, wire: Wire): Fetch {
+  return async (_, init) => {
+    try {
+      wire.response = await asMetered(() => sent.send(fetch, init?.body as Uint8Array, init?.signal as AbortSignal));
+      return wire.response;
+    } catch (error) {
+      wire.error = error;
+      throw error;
+    }
+  };
+}
+
+interface Start {
+  readonly id: string;
+  readonly sent: Outgoing;
+  readonly body: Uint8Array;
+  readonly payer: Payer;
+  readonly fetch: Fetch;
+  readonly log: CallLog;
+}
+
+function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, client: AttemptClient, { id, sent, body, payer, fetch, log }: Start): void {
+  checkTags(payer.tags);
+  const dialect = plane.dialects[kind.type];
+  const request = dialect.read(body);
+  const params = plane.callbacks.any ? (JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>) : {};
+  log.set({ model: request.model, messages: kind.input(params), payer, stream: request.stream }, false);
+  const deployment = { ...plane.trackedRoute({ url: sent.url, model: request.model, route: kind.route }), origin: TRACKED_ORIGIN, headers: [TRACKED_HEADER, id] };
+  plane.tracked.add(id, { origin: sent.url.origin, upstream: plane.upstreamOver(fetch) });
+  try {
+    client.handle = plane.engine.start({
+      requestId: id, at: plane.clock.now(), route: kind.route, dialect, request, body, charges: chargesOf(plane, payer, request.model, id), deployments: [deployment],
+      keyId: null, teamId: null, userId: null, customer: payer.user ?? null, tags: payer.tags ?? [], metadata: metadataText(payer.metadata),
+    }, client);
+  } catch (error) {
+    plane.tracked.remove(id);
+    throw error;
+  }
+}
+
+/** The caller's signal and the longest time hold until the attempt is in the books. */
+function watch(plane: SdkPlane, client: AttemptClient, signal: AbortSignal | undefined, id: string, wire: Wire): void {
+  const onAbort = (): void => client.leave(wire.response !== undefined);
+  const timer: unknown = setTimeout(() => client.handle?.expire(), TIMEOUT_MS);
+  // A program that is done does not wait for an answer that nobody reads.
+  (timer as { unref?: () => void }).unref?.();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
+  void client.settled.then(() => {
+    clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
+    signal?.removeEventListener("abort", onAbort);
+    plane.tracked.remove(id);
+  });
+}
+
+async function plain(outcome: Exclude<Outcome, { kind: "stream" }>, client: AttemptClient, wire: Wire, log: CallLog, signal: AbortSignal | undefined): Promise<Response> {
+  const attempts = [await client.settled];
+  if (outcome.kind === "left") {
+    log.failed(attempts, signal?.reason);
+    throw signal?.reason;
+  }
+  if (outcome.kind === "answer") {
+    assert(wire.response !== undefined, "an answer came from somewhere");
+    const response = answerLike(wire.response, outcome.body);
+    if (log.listens) tellPlain(log, attempts, outcome);
+    return response;
+  }
+  log.failed(attempts, outcome.error);
+  if (wire.error !== undefined) throw wire.error;
+  // Redirects that the caller wanted to see, and answers that broke off.
+  if (wire.response !== undefined && outcome.error.code === "upstream_failed" && wire.response.status >= 300 && wire.response.status < 400) return answerLike(wire.response, new Uint8Array());
+  throw new TypeError("terminated", { cause: outcome.error });
+}
+
+function tellPlain(log: CallLog, attempts: Parameters<CallLog["failed"]>[0], { status, headers, body }: Extract<Outcome, { kind: "answer" }>): void {
+  const text = new TextDecoder().decode(body);
+  let parsed: unknown = text;
+  try {
+    parsed = JSON.parse(text) as unknown;
+  } catch {
+    // Told as text.
+  }
+  log.answered(attempts, parsed);
+  if (status >= 400) log.failed(attempts, providerErrorOf(status, headers, parsed));
+  else log.succeeded(attempts, typeof parsed === "object" && parsed !== null ? parsed : { body: parsed });
+}
+
+function streamed<Answer extends object, Event>(kind: CallKind<Answer, Event>, client: AttemptClient, wire: Wire, log: CallLog): Response {
+  assert(wire.response !== undefined, "a stream came from somewhere");
+  const events = new ServerEvents();
+  const fold = kind.fold();
+  // Only who listens pays for reading the events.
+  const take = (texts: readonly string[]): void => {
+    for (const text of texts) {
+      if (text.trim() === "[DONE]") continue;
+      try {
+        const event = JSON.parse(text) as Event;
+        fold.add(event);
+        log.event(event);
+      } catch {
+        // The program's own client says what it thinks of it.
+      }
+    }
+  };
+  const body = bodyOf(client, {
+    bytes(chunk) {
+      if (log.listens) take(events.push(chunk));
+    },
+    over(error) {
+      if (!log.listens) return;
+      take(events.end());
+      void client.settled.then((settled) => {
+        if (error !== undefined) log.failed([settled], error);
+        else log.succeeded([settled], fold.answer(settled.charge.rawUsage === null ? undefined : (JSON.parse(settled.charge.rawUsage) as unknown)));
+      });
+    },
+  });
+  return answerLike(wire.response, body);
+}
