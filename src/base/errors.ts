@@ -70,6 +70,7 @@ export const ERROR_CODES = {
   weak_master_key: "The master key is too weak for an address that others can reach.",
   clock_behind: "The system clock is more than a day behind the newest entry of the ledger.",
   price_map_invalid: "A price map cannot be read.",
+  file_unwritable: "A file cannot be written at the path that was named.",
   gateway_unreachable: "No gateway answers at this address.",
   audit_failed: "The books do not agree.",
   usage: "The command line is not understood.",

@@ -1,6 +1,7 @@
 import { Analysis, type AnalysisQuery, type Comparison, type DayCosts, type HourCosts, type LabelCosts, type TopQuery } from "../../domain/analytics/analysis.ts";
 import { withIds } from "../../domain/analytics/aliases.ts";
 import type { Dimension } from "../../domain/analytics/dimension.ts";
+import { buildReport, type CostReport, type ReportOptions } from "../../domain/analytics/report.ts";
 import type { Costs, Efficiency } from "../../domain/analytics/rows.ts";
 import type { CostSource } from "../../domain/analytics/source.ts";
 import type { Entry } from "../../domain/ledger/entry.ts";
@@ -46,6 +47,11 @@ export class CostAnalyzer {
     this.of = of;
     if (typeof of !== "string") of.keepEntries?.();
     this.options = options;
+  }
+
+  /** Whose calendar the days are of. */
+  get timeZone(): string {
+    return this.options.timeZone ?? "UTC";
   }
 
   /** Dollars. Thirty days of the calendar, today included, unless said otherwise. */
@@ -114,6 +120,16 @@ export class CostAnalyzer {
       yield* page.entries;
       after = page.next ?? undefined;
     } while (after !== undefined);
+  }
+
+  /** The local dates that a period begins and ends on, days to come included. */
+  async periodDates(query: AnalysisQuery = {}): Promise<{ first: string; last: string }> {
+    return (await this.analysis()).dates(query);
+  }
+
+  /** All of it as one report: data, to be rendered as text, Markdown or a page. */
+  async report(options: Omit<ReportOptions, "madeAt"> = {}): Promise<CostReport> {
+    return buildReport(await this.analysis(), { ...options, madeAt: (this.options.now ?? Date.now)() });
   }
 
   /** Closes what this analyzer opened; a tracker stays open. */

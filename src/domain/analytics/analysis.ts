@@ -2,6 +2,7 @@ import { TollgateError } from "../../base/errors.ts";
 import { checkZone } from "../windows/zone.ts";
 import { withIds } from "./aliases.ts";
 import type { WeekDay } from "../windows/window.ts";
+import { calendarSpans } from "./calendar.ts";
 import type { CostFilter, Dimension, GroupBy } from "./dimension.ts";
 import { periodBefore, periodSpan, type Calendar, type Period, type PeriodSpan } from "./period.ts";
 import { costsOf, efficiencyOf, type Costs, type Efficiency } from "./rows.ts";
@@ -69,6 +70,13 @@ export class Analysis {
 
   span(period: Period): PeriodSpan {
     return periodSpan(period, this.now(), this.calendar);
+  }
+
+  /** The local dates of the period's first and last day. */
+  dates(period: Period): { readonly first: string; readonly last: string } {
+    const { from, to } = this.span(period);
+    const name = (at: number): string => calendarSpans("day", at, at + 1, this.calendar.timeZone, this.calendar.weekStart)[0]?.name ?? "";
+    return { first: name(from), last: name(Math.max(from, to - 1)) };
   }
 
   async total(query: AnalysisQuery): Promise<Costs> {

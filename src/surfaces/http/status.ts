@@ -73,6 +73,7 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   weak_master_key: INTERNAL,
   clock_behind: INTERNAL,
   price_map_invalid: INTERNAL,
+  file_unwritable: INTERNAL,
   gateway_unreachable: INTERNAL,
   audit_failed: INTERNAL,
   no_model_fits: INTERNAL,

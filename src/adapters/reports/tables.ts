@@ -1,0 +1,79 @@
+import { amountText, costOfRow } from "../../domain/analytics/amounts.ts";
+import { largest } from "../../domain/analytics/largest.ts";
+import type { CostReport } from "../../domain/analytics/report.ts";
+import type { Costs, Efficiency } from "../../domain/analytics/rows.ts";
+
+/** So many rows of a ranking are shown; the tail is one of them. */
+const ROWS = 20;
+
+/** A table of a report as text, the same in Markdown and HTML. */
+export interface ReportTable {
+  readonly title: string;
+  readonly note?: string | undefined;
+  /** The first column is the name, the others are numbers. */
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+const whole = (value: number): string => value.toLocaleString("en");
+const cost = (row: Costs): bigint => costOfRow(row, "row");
+
+export function amountOf(row: Costs): string {
+  return amountText(cost(row));
+}
+
+/** Change against the period before, up to the same point. */
+export function changeText({ changeExact, changeShare }: CostReport["comparison"]): string {
+  const nano = costOfRow({ costExact: changeExact }, "change");
+  const amount = `${nano > 0n ? "+" : ""}${amountText(nano)}`;
+  return changeShare === null ? amount : `${amount} (${changeShare >= 0 ? "+" : ""}${(changeShare * 100).toFixed(1)} %)`;
+}
+
+/** Everything that the amounts do not know. */
+export function caveatsOf({ total }: CostReport): string[] {
+  return [
+    ...(total.estimatedEntries > 0 ? [`${whole(total.estimatedEntries)} entries are estimated: what they cost was not reported.`] : []),
+    ...(total.unpricedEntries > 0 ? [`${whole(total.unpricedEntries)} entries have no known price and count as $0.`] : []),
+    ...(total.failedRequests > 0 ? [`${whole(total.failedRequests)} of ${whole(total.requests)} requests failed.`] : []),
+  ];
+}
+
+export function tablesOf(report: CostReport): ReportTable[] {
+  const ranking = (title: string, name: string, rows: readonly (Costs & { readonly label: string })[], note?: string): ReportTable => ranked(title, name, rows, report.total, note);
+  return [
+    modelTable(report), ranking("By provider", "Provider", report.byProvider), ranking("By user", "User", report.byUser), ranking("By key", "Key", report.byKey),
+    ranking("By tag", "Tag", report.byTag, "A request with several tags counts under each of them, so this may sum to more than the total."),
+    { title: "By day", columns: ["Day", "Requests", "Tokens", "Cost"], rows: report.daily.map((day) => [day.date, whole(day.requests), whole(day.totalTokens), amountOf(day)]) },
+  ];
+}
+
+function modelTable({ byModel, total }: CostReport): ReportTable {
+  const { rows, rest } = largest(byModel, ROWS, cost);
+  const ratio = (value: number | null): string => (value === null ? "–" : amountText(BigInt(Math.round(value * 1e9))));
+  const share = (value: number | null): string => (value === null ? "–" : `${(value * 100).toFixed(1)} %`);
+  const line = (row: Costs & { readonly label: string } & Efficiency): string[] => [row.label, whole(row.requests), whole(row.totalTokens), ratio(row.costPer1000OutputTokens), share(row.cachedShare), amountOf(row), partOf(row, total)];
+  return {
+    title: "By model", columns: ["Model", "Requests", "Tokens", "Per 1,000 output tokens", "Cached input", "Cost", "Share"],
+    rows: [...rows.map(line), ...(rest.length === 0 ? [] : [otherLine(rest, total, true)])],
+  };
+}
+
+function ranked(title: string, name: string, all: readonly (Costs & { readonly label: string })[], total: Costs, note: string | undefined): ReportTable {
+  const { rows, rest } = largest(all, ROWS, cost);
+  return {
+    title, note, columns: [name, "Requests", "Tokens", "Cost", "Share"],
+    rows: [...rows.map((row) => [row.label, whole(row.requests), whole(row.totalTokens), amountOf(row), partOf(row, total)]), ...(rest.length === 0 ? [] : [otherLine(rest, total, false)])],
+  };
+}
+
+function otherLine(rest: readonly Costs[], total: Costs, model: boolean): string[] {
+  const sum = rest.reduce((nano, row) => nano + cost(row), 0n);
+  const count = (of: (row: Costs) => number): string => whole(rest.reduce((all, row) => all + of(row), 0));
+  return [`other (${rest.length})`, count((row) => row.requests), count((row) => row.totalTokens), ...(model ? ["–", "–"] : []), amountText(sum), percent(sum, cost(total))];
+}
+
+const partOf = (row: Costs, total: Costs): string => percent(cost(row), cost(total));
+
+function percent(part: bigint, all: bigint): string {
+  return all <= 0n ? "–" : `${(Number((part * 1_000n) / all) / 10).toFixed(1)} %`;
+}
