@@ -58,12 +58,15 @@ export async function plotCostByUser(of: readonly RankedRow[] | AnsweringUsers, 
 }
 
 /** What a budget still has, and when it will be spent. @example await plotBudgetBurnDown(burnDownOf(days, { budget: "100", to: "2026-11-30" }), { path: "budget.png" }) */
-export async function plotBudgetBurnDown(of: BurnDown | (AnsweringDays & { periodDates(query: AnalysisQuery): Promise<{ readonly last: string }> }), options: PlotBurnDownOptions): Promise<PlottedChart> {
+export async function plotBudgetBurnDown(of: BurnDown | (AnsweringDays & { periodDates(query: AnalysisQuery): Promise<{ readonly last: string; readonly today: string }> }), options: PlotBurnDownOptions): Promise<PlottedChart> {
   const type = typeOf(options);
   if (!("dailyCosts" in of)) return plotted(type, options, burnDownSvg(of, options));
   if (options.budget === undefined) throw invalid("budget", 'must be the dollars of the budget, such as "100"');
   const query = queryOf(options);
-  const burn = burnDownOf(await of.dailyCosts(query), { budget: options.budget, to: (await of.periodDates(query)).last });
+  const { last, today } = await of.periodDates(query);
+  // Days to come are no days without costs.
+  const days = (await of.dailyCosts(query)).filter((day) => day.date <= today);
+  const burn = burnDownOf(days, { budget: options.budget, to: last });
   return plotted(type, options, burnDownSvg(burn, drawingOf(of, options)));
 }
 

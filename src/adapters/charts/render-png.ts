@@ -28,7 +28,8 @@ export async function renderPng(svg: string, { scale = 1, fontFiles = [] }: { re
     throw new TollgateError("not_found", `The font ${path} cannot be read.`, { param: "fontFiles", cause: error });
   })));
   // Without a font that has them, characters would vanish, and with them all that stand behind.
-  const text = more.length > 0 ? svg : [...svg].map((character) => (character < "\u007F" || isCovered(character) ? character : "\uFFFD")).join("");
+  const free = svg.replaceAll(/ textLength="[^"]*" lengthAdjust="[^"]*"/g, "");
+  const text = more.length > 0 ? free : [...free].map((character) => (character < "\u007F" || isCovered(character) ? character : "\uFFFD")).join("");
   const drawing = new Resvg(text, { fitTo: { mode: "zoom", value: scale }, font: { fontBuffers: [...fonts, ...more.map((bytes) => new Uint8Array(bytes))], defaultFontFamily: "Inter", sansSerifFamily: "Inter" } });
   try {
     const image = drawing.render();

@@ -80,8 +80,17 @@ function emptyOf({ emptyText, width, height }: Drawing, palette: Palette): unkno
 function finished(svg: string, { title, description, data, theme }: Drawing): string {
   const plain = svg.replaceAll(/<style\b[\s\S]*?<\/style>\s*/g, "").replaceAll(/ (?:class="zr[^"]*"|ecmeta_\w+="[^"]*"|pointer-events="[^"]*"|baseProfile="[^"]*"|xmlns:xlink="[^"]*")/g, "").replaceAll(/\bzr\d+-/g, "tg-");
   const head = `<title>${escapeXml(title)}</title><desc>${escapeXml(description)}</desc><metadata>${escapeXml(JSON.stringify(data))}</metadata>${theme === "auto" ? `<style>${followingRules("svg")}</style>` : ""}`;
-  const whole = plain.replace(/^<svg ([^>]*)>/, (_, attributes: string) => `<svg role="img" ${attributes}>${head}`);
+  const whole = held(plain).replace(/^<svg ([^>]*)>/, (_, attributes: string) => `<svg role="img" ${attributes}>${head}`);
   return `${theme === "auto" ? withVariables(whole) : whole}\n`;
+}
+
+/** Where the reader lacks Inter, a wider font is drawn no wider than what was measured, so that nothing overlaps. */
+function held(svg: string): string {
+  return svg.replaceAll(/<text ([^>]*)>([^<]+)<\/text>/g, (_, attributes: string, escaped: string) => {
+    const text = escaped.replaceAll(/&(?:lt|gt|quot|amp|#39);/g, (entity) => ({ "&lt;": "<", "&gt;": ">", "&quot;": '"', "&amp;": "&", "&#39;": "'" })[entity] ?? entity);
+    const width = textWidth(text, Number(/font-size:([\d.]+)px/.exec(attributes)?.[1] ?? 12), attributes.includes("font-weight:600"));
+    return `<text textLength="${width.toFixed(1)}" lengthAdjust="spacingAndGlyphs" ${attributes}>${escaped}</text>`;
+  });
 }
 
 export function escapeXml(text: string): string {

@@ -122,8 +122,8 @@ export class CostAnalyzer {
     } while (after !== undefined);
   }
 
-  /** The local dates that a period begins and ends on, days to come included. */
-  async periodDates(query: AnalysisQuery = {}): Promise<{ first: string; last: string }> {
+  /** The local dates that a period begins and ends on, days to come included, and today's. */
+  async periodDates(query: AnalysisQuery = {}): Promise<{ readonly first: string; readonly last: string; readonly today: string }> {
     return (await this.analysis()).dates(query);
   }
 

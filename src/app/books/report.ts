@@ -13,6 +13,7 @@ export function renderHtmlReport(report: CostReport): string {
     dailyCostsSvg(report.daily, options), rankedCostsSvg(report.byModel, "model", options), rankedCostsSvg(report.byUser, "user", options),
     ...(report.forecast?.budgets ?? []).map(({ name, burnDown }) => burnDownSvg(burnDown, { ...options, title: name })),
   ];
-  // The page says once which colours there are.
-  return htmlReport(report, { svgs: svgs.map((svg) => svg.replace(/<style>[\s\S]*?<\/style>/, "")), rules: followingRules(":root") });
+  // The page says once which colours there are; what the drawings refer to inside has its own name in each.
+  const inPage = svgs.map((svg, index) => svg.replace(/<style>[\s\S]*?<\/style>/, "").replaceAll(/(id="|url\(#)tg-/g, `$1tg${index}-`));
+  return htmlReport(report, { svgs: inPage, rules: followingRules(":root") });
 }

@@ -72,11 +72,11 @@ export class Analysis {
     return periodSpan(period, this.now(), this.calendar);
   }
 
-  /** The local dates of the period's first and last day. */
-  dates(period: Period): { readonly first: string; readonly last: string } {
+  /** The local dates of the period's first and last day, which may be to come, and of today. */
+  dates(period: Period): { readonly first: string; readonly last: string; readonly today: string } {
     const { from, to } = this.span(period);
     const name = (at: number): string => calendarSpans("day", at, at + 1, this.calendar.timeZone, this.calendar.weekStart)[0]?.name ?? "";
-    return { first: name(from), last: name(Math.max(from, to - 1)) };
+    return { first: name(from), last: name(Math.max(from, to - 1)), today: name(this.now()) };
   }
 
   async total(query: AnalysisQuery): Promise<Costs> {

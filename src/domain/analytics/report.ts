@@ -21,6 +21,7 @@ export interface CostReport {
   readonly period: { readonly from: number; readonly to: number; readonly first: string; readonly last: string };
   readonly total: Costs;
   readonly comparison: Comparison;
+  /** Up to today. */
   readonly daily: readonly DayCosts[];
   readonly byModel: readonly (LabelCosts & Efficiency)[];
   readonly byProvider: readonly LabelCosts[];
@@ -57,10 +58,11 @@ export async function buildReport(analysis: Analysis, options: ReportOptions): P
   ]);
   const { from, to } = analysis.span(query);
   // A period without a beginning begins with its first day that has costs.
-  const first = from === 0 ? (daily[0]?.date ?? analysis.dates(query).last) : analysis.dates(query).first;
+  const { first: begins, last, today } = analysis.dates(query);
+  const first = from === 0 ? (daily[0]?.date ?? last) : begins;
   return {
-    title, madeAt, timeZone: analysis.calendar.timeZone, period: { from, to, first, last: analysis.dates(query).last },
-    total, comparison, daily, byModel, byProvider, byUser, byKey, byTag,
+    title, madeAt, timeZone: analysis.calendar.timeZone, period: { from, to, first, last },
+    total, comparison, daily: daily.filter((day) => day.date <= today), byModel, byProvider, byUser, byKey, byTag,
     ...(alerts === undefined ? {} : { alerts }), ...(anomalies === undefined ? {} : { anomalies }), ...(forecast === undefined ? {} : { forecast }),
   };
 }
