@@ -133,7 +133,8 @@ function build(application: Application, terminal: Terminal, state: { exit: numb
   json(remote(program.command("report").description("what was spent, and on what")))
     .addOption(new Option("--by <what>", "group by").choices(GROUPINGS).default("model"))
     .option("--days <number>", "the last days, today included (UTC)").option("--from <date>", "from this day on (UTC)").option("--to <date>", "up to and with this day (UTC)")
-    .action(async (options: Place & { by: Grouping; days?: string; from?: string; to?: string; json?: boolean }) => {
+    .option("--chart", "bars below the table").option("--ascii", "bars without Unicode")
+    .action(async (options: Place & { by: Grouping; days?: string; from?: string; to?: string; json?: boolean; chart?: boolean; ascii?: boolean }) => {
       const period = periodOf(options, Date.now());
       const books = await application.books(options);
       try {

@@ -1,6 +1,7 @@
 import { TollgateError } from "../../base/errors.ts";
 import { formatNanoUsd } from "../../base/money.ts";
 import { count, dollarColumn, share } from "./amounts.ts";
+import { barLines } from "./bars.ts";
 import { tableLines, type Column, type TableRow } from "./table.ts";
 import { styled, wantsJson, writeJson, type Terminal } from "./terminal.ts";
 
@@ -52,7 +53,7 @@ export function periodOf(options: { readonly days?: string; readonly from?: stri
 }
 
 /** Prints what was spent, by one thing. */
-export function printReport(terminal: Terminal, by: Grouping, period: Period, rows: readonly SpendRow[], options: { readonly json?: boolean | undefined }): void {
+export function printReport(terminal: Terminal, by: Grouping, period: Period, rows: readonly SpendRow[], options: { readonly json?: boolean | undefined; readonly chart?: boolean | undefined; readonly ascii?: boolean | undefined }): void {
   const total = sum(rows);
   if (wantsJson(terminal, options)) {
     writeJson(terminal, { by, from: iso(period.from), to: iso(period.to), total: json(total), rows: rows.map((row) => ({ [by]: row.group, ...(row.label === undefined ? {} : { name: row.label }), ...json(row) })) });
@@ -60,6 +61,10 @@ export function printReport(terminal: Terminal, by: Grouping, period: Period, ro
   }
   terminal.out(`${styled(terminal, "bold", `Spend by ${by}`)}, ${periodText(period)}\n\n`);
   terminal.out(rows.length === 0 ? "Nothing was spent.\n" : `${spendLines(terminal, by, rows).join("\n")}\n`);
+  if (options.chart !== true || rows.length === 0) return;
+  const amounts = dollarColumn(rows.map((row) => BigInt(row.cost)));
+  const bars = rows.map((row, index) => ({ name: nameOf(by, row), nanoUsd: BigInt(row.cost), amount: amounts[index] ?? "" }));
+  terminal.out(`\n${barLines(terminal, bars, options.ascii).join("\n")}\n`);
 }
 
 /** The table of a report, with its total. */
