@@ -13,6 +13,9 @@ const TITLES: Readonly<Record<keyof typeof SECTIONS, string>> = {
   router: "`router_settings`",
   tollgate: "`tollgate`",
   provider: "`tollgate.providers.NAME`",
+  monitor: "`tollgate.monitor`",
+  monitorBudget: "`tollgate.monitor.budgets[]`",
+  monitorChannel: "`tollgate.monitor.channels[]`",
 };
 const chapters = new Map(readFileSync("docs/config.md", "utf8").split(/^## /m).slice(1).map((chapter): [string, string] => {
   const end = chapter.indexOf("\n");

@@ -39,6 +39,9 @@ export const SECTIONS = {
   router: table("optional_pre_call_checks",
     "routing_strategy routing_strategy_args redis_host redis_port redis_password redis_url num_retries timeout stream_timeout allowed_fails allowed_fails_policy retry_policy cooldown_time disable_cooldowns fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks max_fallbacks model_group_alias model_group_retry_policy retry_after enable_pre_call_checks set_verbose debug_level cache_responses",
     "provider_budget_config enable_tag_filtering tag_filtering_match_any default_max_parallel_requests"),
-  tollgate: table("soft_budget week_start unpriced on_disconnect drain_ms request_timeout_ms idle_timeout_ms shutdown_ms body_limit_bytes customers_per_minute price_map providers log_level simulated metrics_auth"),
+  tollgate: table("soft_budget week_start unpriced on_disconnect drain_ms request_timeout_ms idle_timeout_ms shutdown_ms body_limit_bytes customers_per_minute price_map providers log_level simulated metrics_auth monitor"),
   provider: table("api_key api_base api_version"),
+  monitor: table("daily_limit user_limit model_limit key_limit tag_limit budgets anomalies minimum_rise sensitivity unpriced overruns summaries channels state time_zone every_seconds"),
+  monitorBudget: table("name max_budget budget_duration user model key tag team provider at"),
+  monitorChannel: table("type name url secret host port secure insecure user password from to timeout_ms"),
 } as const satisfies Record<string, FieldTable>;

@@ -22,7 +22,19 @@ const BODY_MAX = 100 * 1024 * 1024;
  * @throws TollgateError `config_unreadable`, `config_invalid` (`details.problems` has one sentence for each)
  * @example loadConfig({ file: "config.yaml", env: process.env }).models[0]?.modelName
  */
-export function loadConfig(source: { readonly file?: string | undefined; readonly text?: string | undefined; readonly env: Environment }): Config {
+export function loadConfig(source: ConfigSource): Config {
+  const { config, warnings } = readDocument(source, readConfig);
+  return { ...config, warnings };
+}
+
+export interface ConfigSource {
+  readonly file?: string | undefined;
+  readonly text?: string | undefined;
+  readonly env: Environment;
+}
+
+/** Reads a document with one reader, and tells all of its problems at once. @throws TollgateError `config_unreadable`, `config_invalid` */
+export function readDocument<T>(source: ConfigSource, read: (top: Section, environment: Readonly<Record<string, string>>, findings: Findings) => T): { readonly config: T; readonly warnings: readonly string[] } {
   const problems: string[] = [];
   const tree = readTree(source.text ?? (source.file === undefined ? "" : readText(source.file)), (sentence) => problems.push(sentence));
   if (problems.length > 0) throw invalid(problems, source.file);
@@ -30,9 +42,9 @@ export function loadConfig(source: { readonly file?: string | undefined; readonl
   const environment = readEnvironment(new Section(tree, "", undefined, own));
   const findings = new Findings(new Map([...environmentOf(source.env), ...Object.entries(environment)]));
   findings.problems.push(...own.problems.filter((problem) => problem.startsWith("environment_variables")));
-  const config = readConfig(new Section(tree, "", SECTIONS.top, findings), environment, findings);
+  const config = read(new Section(tree, "", SECTIONS.top, findings), environment, findings);
   if (findings.problems.length > 0) throw invalid(findings.problems, source.file);
-  return { ...config, warnings: findings.warnings };
+  return { config, warnings: findings.warnings };
 }
 
 function readConfig(top: Section, environment: Readonly<Record<string, string>>, findings: Findings): Config {

@@ -4,6 +4,7 @@ import type { AuditReport } from "../../domain/ledger/store.ts";
 import { printAudit } from "./audit.ts";
 import type { GatewayAddress } from "./gateway-client.ts";
 import { createKey, listKeys, type CreateKeyOptions } from "./keys.ts";
+import type { MonitorOptions } from "./monitor.ts";
 import { GROUPINGS, periodOf, printReport, type Grouping, type SpendSource } from "./report.ts";
 import { spendUntilRefused } from "./spend.ts";
 import { wrapped } from "./table.ts";
@@ -40,6 +41,8 @@ export interface Application {
   readonly demoFolder: string;
   start(options: StartOptions): Promise<void>;
   demo(options: DemoOptions): Promise<void>;
+  /** @returns the exit code */
+  monitor(options: MonitorOptions): Promise<number>;
   /** @throws TollgateError `gateway_unreachable` */
   gateway(place: Place): GatewayAddress;
   /** The gateway where `place` has a URL, else the ledger's file, read beside a gateway or without one. */
@@ -143,6 +146,13 @@ function build(application: Application, terminal: Terminal, state: { exit: numb
         books.close();
       }
     });
+
+  json(remote(program.command("monitor").description("what passes a limit, what will, what is unusual; tells it through the channels of the configuration")))
+    .option("--once", "look once; exit 3 if there is an alert").option("--config <file>", "configuration with tollgate.monitor (default: tollgate.yaml, if there is one)")
+    .option("--daily-limit <dollars>", "a day, in all").option("--user-limit <dollars>", "a day, each user").option("--model-limit <dollars>", "a day, each model").option("--key-limit <dollars>", "a day, each key").option("--tag-limit <dollars>", "a day, each tag")
+    .option("--budget <dollars/window>", "such as 100/monthly; may be repeated", (text: string, before: readonly string[] = []) => [...before, text])
+    .option("--time-zone <name>", "whose days count, such as Europe/Berlin").addOption(new Option("--every <seconds>", "how often to look").argParser(wholeNumber("--every", 1, 86_400))).option("--state <file>", "what was sent is kept here")
+    .action(async (options: MonitorOptions) => { state.exit = await application.monitor(options); });
 
   json(remote(program.command("audit").description("count the ledger again and compare it with balances, roll-ups and live counters")))
     .action(async (options: Place & { json?: boolean }) => {
