@@ -14,7 +14,7 @@ const DEFAULT_CONFIG = "tollgate.yaml";
 /** Watches a ledger or a gateway until it is stopped, or looks once. @returns the exit code */
 export async function monitorCosts(options: MonitorOptions, terminal: Terminal): Promise<number> {
   const file = options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
-  const config = await loadMonitor({ file, env: process.env });
+  const config = loadMonitor({ file, env: process.env });
   const analyzer = analyzerOf(options);
   const monitor = new CostMonitor(analyzer, withFlags(config.options, options));
   try {

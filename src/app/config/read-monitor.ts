@@ -1,3 +1,8 @@
+import { discord } from "../../adapters/notifiers/discord.ts";
+import { email } from "../../adapters/notifiers/email.ts";
+import { slack } from "../../adapters/notifiers/slack.ts";
+import { teams } from "../../adapters/notifiers/teams.ts";
+import { webhook } from "../../adapters/notifiers/webhook.ts";
 import { TollgateError } from "../../base/errors.ts";
 import { formatNanoUsd } from "../../base/money.ts";
 import { SUMMARIES, type SummaryKind } from "../../domain/alerts/summary.ts";
@@ -23,15 +28,14 @@ const EVERY_SECONDS = 60;
  * Reads `tollgate.monitor` of a configuration. The rest of the file is not looked at: a gateway tells of it.
  * @throws TollgateError `config_unreadable`, `config_invalid`
  */
-export async function loadMonitor(source: ConfigSource): Promise<MonitorConfig> {
-  const channels = await import("../../notifications.ts");
+export function loadMonitor(source: ConfigSource): MonitorConfig {
   return readDocument(source, (top) => {
     const monitor = top.section("tollgate", SECTIONS.tollgate).section("monitor", SECTIONS.monitor);
-    return { options: optionsOf(monitor, channels), everyMs: (monitor.count("every_seconds", 1, 86_400) ?? EVERY_SECONDS) * 1_000 };
+    return { options: optionsOf(monitor), everyMs: (monitor.count("every_seconds", 1, 86_400) ?? EVERY_SECONDS) * 1_000 };
   }).config;
 }
 
-function optionsOf(monitor: Section, channels: Channels): CostMonitorOptions {
+function optionsOf(monitor: Section): CostMonitorOptions {
   const limits = LIMITS.flatMap(([name, member]) => { const amount = dollarsOf(monitor, name); return amount === undefined ? [] : [[member, amount] as const]; });
   const budgets = monitor.sections("budgets", SECTIONS.monitorBudget).map(budgetOf);
   const anomalies = monitor.flag("anomalies");
@@ -40,7 +44,7 @@ function optionsOf(monitor: Section, channels: Channels): CostMonitorOptions {
     // With budgets alone, nobody has asked for limits of a day.
     ...(limits.length > 0 || budgets.length > 0 ? { thresholds: Object.fromEntries(limits) } : {}),
     budgets, anomalies: anomalies === false ? false : tuning, ...optional({ unpriced: monitor.flag("unpriced"), overruns: monitor.flag("overruns"), statePath: monitor.text("state"), timeZone: monitor.text("time_zone") }),
-    summaries: summariesOf(monitor), channels: monitor.sections("channels", SECTIONS.monitorChannel).flatMap((channel) => channelOf(channel, channels)),
+    summaries: summariesOf(monitor), channels: monitor.sections("channels", SECTIONS.monitorChannel).flatMap(channelOf),
   };
 }
 
@@ -76,9 +80,7 @@ function summariesOf(monitor: Section): SummaryKind[] {
   });
 }
 
-type Channels = Pick<typeof import("../../notifications.ts"), "slack" | "discord" | "teams" | "webhook" | "email">;
-
-function channelOf(section: Section, { slack, discord, teams, webhook, email }: Channels): Notifier[] {
+function channelOf(section: Section): Notifier[] {
   const type = section.choice("type", ["slack", "discord", "teams", "webhook", "email"]);
   if (type === undefined) {
     if (!section.has("type")) section.problem("type", "is missing; there are slack, discord, teams, webhook and email.");
