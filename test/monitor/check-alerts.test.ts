@@ -100,3 +100,10 @@ test.each<[CostMonitorOptions, string, string]>([
 ])("%o is refused when the monitor is made: %s", (options, code, param) => {
   expect(() => new CostMonitor(new CostAnalyzer("none.db"), options)).toThrowError(expect.objectContaining({ code, param }));
 });
+
+test("a report holds the alerts, the anomalies and the forecast beside the sums", async () => {
+  ledger.write([{ at: "2026-11-24T10:00:00Z", user: "ann", cost: usd(12) }]);
+  const report = await monitor({ thresholds: { userLimit: 10 } }).generateReport({ days: 7 });
+  expect(report).toMatchObject({ total: { costExact: "12" }, alerts: [{ severity: "critical", text: "User ann on 2026-11-24: $12.00 spent, the limit for a day is $10.00.", at: "2026-11-24" }], anomalies: [], forecast: { text: "There are 0 whole days of history; a forecast needs 7." } });
+  expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+});

@@ -8,9 +8,10 @@ import { messageOf } from "../../domain/alerts/message.ts";
 import type { Notifier } from "../../domain/alerts/notifier.ts";
 import type { DeliveryRecord, Outbox } from "../../domain/alerts/outbox.ts";
 import { SUMMARIES, summaryOf, summaryPeriod, type SummaryKind } from "../../domain/alerts/summary.ts";
-import type { Analysis } from "../../domain/analytics/analysis.ts";
+import { Analysis, type AnalysisQuery } from "../../domain/analytics/analysis.ts";
 import type { CostFilter } from "../../domain/analytics/dimension.ts";
 import type { Calendar } from "../../domain/analytics/period.ts";
+import { buildReport, type CostReport, type ReportFinding } from "../../domain/analytics/report.ts";
 import { costsOf } from "../../domain/analytics/rows.ts";
 import { addSums, NO_COSTS } from "../../domain/analytics/sums.ts";
 import { parseDuration } from "../../domain/windows/parse-duration.ts";
@@ -104,6 +105,20 @@ export class CostMonitor {
     const forecast = await forecastFor(source, filter, { now, calendar, spent: sums.costNanoUsd, amount, end });
     const { cost: spent, costExact: spentExact } = costsOf(sums);
     return { ...forecast, spent, spentExact };
+  }
+
+  /** A report of a period as data, thirty days if none is named, with alerts, anomalies and the forecast of this month; `tollgate/charts` draws it. */
+  async generateReport({ title, ...query }: AnalysisQuery & { title?: string } = {}): Promise<CostReport> {
+    const { of: { source }, calendar } = await this.examine();
+    const madeAt = await this.now();
+    const finding = ({ severity, message, period }: Alert): ReportFinding => ({ severity, text: message, at: period.name });
+    const [found, forecast] = await Promise.all([this.checkAlerts(), this.forecast()]);
+    const text = forecast.enough
+      ? `$${forecast.spentExact} spent this month; at the usual pace $${forecast.atEnd?.expectedExact} by its end (from $${forecast.atEnd?.low} to $${forecast.atEnd?.high}).`
+      : forecast.reason;
+    return buildReport(new Analysis(source, { now: () => madeAt, ...calendar }), {
+      ...query, title, madeAt, alerts: found.filter(({ kind }) => kind !== "anomaly").map(finding), anomalies: found.filter(({ kind }) => kind === "anomaly").map(finding), forecast: { text },
+    });
   }
 
   /** Checks, and sends what was not sent before. What is left over from earlier runs is sent as well. */
