@@ -12,7 +12,7 @@ const FIRST_BYTES = 64 * 1024;
 
 /**
  * Entries go to the ledger in batches, with the balances they made, and the journal learns what is safe (GATE 8.2, 8.3).
- * They wait as bytes outside the heap, and the buffer itself is moved to the writer: a tenth of a second's entries as
+ * They wait as bytes outside the heap, and go to the writer as one block: a tenth of a second's entries as
  * objects would outlive several young collections, and then be cloned.
  */
 export class HandOver {
@@ -67,7 +67,7 @@ export class HandOver {
     // A character takes three bytes of UTF-8 at most; one more for the line feed.
     const needed = this.used + text.length * 3 + 1;
     if (this.buffer !== undefined && needed <= this.buffer.length) return this.buffer;
-    // Not from Node's pool: the whole memory behind it goes to the writer.
+    // Not from Node's pool: the whole memory behind it is copied to the writer.
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer === undefined ? this.expectedBytes : this.buffer.length * 2));
     this.buffer?.copy(larger, 0, 0, this.used);
     this.buffer = larger;

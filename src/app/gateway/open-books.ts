@@ -16,7 +16,7 @@ export interface OpenBooks {
   readonly recovered: { readonly replayed: number; readonly crashed: number };
   /** Hands settled entries to the ledger now. */
   flush(): void;
-  /** False while the journal cannot be written (GATE 8.4). */
+  /** False while the journal cannot be written (GATE 8.4), or the ledger has no thread that writes. */
   healthy(): boolean;
 }
 
@@ -30,14 +30,22 @@ export async function openBooks(options: { readonly folder: string; readonly dir
   const ledger = join(folder, "ledger.db");
   const left = takeOverFromPrograms(ledger);
   if (left > 0) log.warn({ attempts: left }, "attempts of programs that ended were charged at their holds");
-  const store = await openSqliteStore({ path: ledger, onProblem: (error) => log.error({ err: error }, "the ledger could not be written; it is retried") });
+  let ledgerHealthy = true;
+  const store = await openSqliteStore({
+    path: ledger,
+    onProblem: (error) => log.error({ err: error }, "the ledger could not be written; it is retried"),
+    onHealth: (now) => {
+      ledgerHealthy = now;
+      if (now) log.info("the ledger has a writer again, and lost nothing");
+    },
+  });
   closers.add(() => store.close());
   const state = await store.load();
-  let healthy = true;
+  let journalHealthy = true;
   const { journal, hand, books, recovered } = await restoreBooks({
     folder: join(folder, "journal"), clock, store, state,
     onHealth: (now, error) => {
-      healthy = now;
+      journalHealthy = now;
       if (now) log.info("the journal can be written again");
       else log.error({ err: error }, "the journal cannot be written");
     },
@@ -48,5 +56,5 @@ export async function openBooks(options: { readonly folder: string; readonly dir
   });
   directory.load(state.records);
   if (recovered.crashed > 0) log.warn(recovered, "attempts of a crashed gateway were charged at their holds");
-  return { clock, store, books, recovered, flush: hand.flush, healthy: () => healthy };
+  return { clock, store, books, recovered, flush: hand.flush, healthy: () => journalHealthy && ledgerHealthy };
 }

@@ -86,6 +86,15 @@ export class LedgerWriter {
     });
   }
 
+  /** Every row stands as these changes leave it. */
+  isMade(changes: readonly RecordChange[]): boolean {
+    const select = this.database.prepare("SELECT version, document FROM records WHERE kind = ? AND id = ?");
+    return changes.every(({ kind, id, expectedVersion, document }) => {
+      const row = select.get(kind, id) as { version: number; document: string } | undefined;
+      return document === null ? row === undefined : row?.version === expectedVersion + 1 && row.document === document;
+    });
+  }
+
   private changeRecord({ kind, id, expectedVersion, document }: RecordChange): void {
     const row = this.database.prepare("SELECT version FROM records WHERE kind = ? AND id = ?").get(kind, id) as { version: number } | undefined;
     if ((row?.version ?? 0) !== expectedVersion) {

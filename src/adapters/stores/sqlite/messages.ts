@@ -4,9 +4,10 @@ import type { Batch, RecordChange } from "../../../domain/ledger/store.ts";
 /** What the store asks of its writer. Requests with an `id` are answered. */
 export type WriterRequest =
   | { readonly type: "write"; readonly batch: Batch }
-  | { readonly type: "load" | "commit" | "hold" | "close"; readonly id: number }
+  | { readonly type: "load" | "commit" | "hold"; readonly id: number }
+  | { readonly type: "close"; readonly id: number }
   | { readonly type: "release" }
-  | { readonly type: "change"; readonly id: number; readonly changes: readonly RecordChange[]; readonly balancesToDelete: readonly string[] };
+  | { readonly type: "change"; readonly id: number; /** It was asked of a thread that ended, and may be made already. */ readonly again?: true; readonly changes: readonly RecordChange[]; readonly balancesToDelete: readonly string[] };
 
 /** What cost reports ask. */
 export type CostMethod = "sums" | "costEntries" | "arrivals" | "names";
@@ -28,7 +29,7 @@ export interface ErrorText {
 export type WorkerAnswer =
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
   | { readonly type: "failure"; readonly id: number; readonly error: ErrorText }
-  | { readonly type: "committed"; readonly lastSequence: number }
+  | { readonly type: "committed"; readonly lastSequence: number; /** How many, in the order they came. */ readonly batches: number }
   /** The reader sees one state from now on. */
   | { readonly type: "begun" }
   | { readonly type: "problem"; readonly error: ErrorText };

@@ -6,15 +6,18 @@ import { auditLedger } from "./audit.ts";
 import { CostReader } from "./cost-reader.ts";
 import { LedgerReader } from "./ledger-reader.ts";
 import type { Loaded } from "./ledger-writer.ts";
-import { errorOf, type ReaderRequest } from "./messages.ts";
+import type { ReaderRequest } from "./messages.ts";
 import { openForReading } from "./schema.ts";
 import { WorkerCalls } from "./worker-calls.ts";
+import { WriterThread } from "./writer-thread.ts";
 
 export interface SqliteStoreOptions {
   /** The ledger's file; made if there is none. */
   readonly path: string;
   /** Told of every commit that failed and will be tried again, and of the end of a thread. */
   onProblem(error: Error): void;
+  /** Told when the thread that writes ended, and when another has caught up. */
+  onHealth?(healthy: boolean): void;
 }
 
 /**
@@ -46,7 +49,7 @@ class SqliteStore implements LedgerStore {
     names: async (dimension) => new Map(await this.read<[string, string][]>("names", dimension)),
   };
   private readonly options: SqliteStoreOptions;
-  private readonly writer: WorkerCalls;
+  private readonly writer: WriterThread;
   private reader: WorkerCalls | undefined;
   private readonly listeners: ((lastSequence: number) => void)[] = [];
   private begun: (() => void)[] = [];
@@ -54,12 +57,10 @@ class SqliteStore implements LedgerStore {
 
   constructor(options: SqliteStoreOptions) {
     this.options = options;
-    this.writer = new WorkerCalls("writer-worker", options.path, {
-      notice: (notice) => {
-        if (notice.type === "problem") options.onProblem(errorOf(notice.error));
-        else if (notice.type === "committed") for (const listener of this.listeners) listener(notice.lastSequence);
-      },
-      ended: (error) => options.onProblem(error),
+    this.writer = new WriterThread(options.path, {
+      committed: (lastSequence) => { for (const listener of this.listeners) listener(lastSequence); },
+      problem: (error) => options.onProblem(error),
+      health: (healthy) => options.onHealth?.(healthy),
     });
   }
 
@@ -68,8 +69,7 @@ class SqliteStore implements LedgerStore {
   }
 
   write(batch: Batch): void {
-    // The lines are moved, not copied.
-    this.writer.post({ type: "write", batch }, batch.lines === undefined ? [] : [batch.lines.bytes.buffer]);
+    this.writer.write(batch);
   }
 
   onCommitted(listener: (lastSequence: number) => void): void {
@@ -136,9 +136,8 @@ class SqliteStore implements LedgerStore {
 
   private async end(): Promise<void> {
     try {
-      await this.writer.call({ type: "close" });
+      await this.writer.close();
     } finally {
-      await this.writer.terminate();
       await this.reader?.terminate();
     }
   }

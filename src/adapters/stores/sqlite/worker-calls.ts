@@ -14,6 +14,7 @@ export class WorkerCalls {
   private readonly waiting = new Map<number, Waiting>();
   private lastId = 0;
   private ended: Error | undefined;
+  private terminated = false;
 
   /** @param name of the module beside this one, without its extension: `.ts` from source, `.js` when built */
   constructor(name: string, path: string, listeners: { notice?(notice: Notice): void; ended(error: Error): void }) {
@@ -23,11 +24,13 @@ export class WorkerCalls {
       if (message.type === "answer" || message.type === "failure") this.settle(message);
       else listeners.notice?.(message);
     });
-    this.worker.on("error", (error: Error) => {
-      this.end(error);
-      listeners.ended(error);
+    let thrown: Error | undefined;
+    this.worker.on("error", (error: Error) => { thrown = error; });
+    // Told here and not before: until then the thread may hold the file.
+    this.worker.on("exit", (code) => {
+      this.end(thrown ?? new Error(this.terminated ? "The ledger is closed." : `The ledger's thread ended by itself, with code ${code}.`));
+      if (!this.terminated) listeners.ended(this.ended as Error);
     });
-    this.worker.on("exit", () => this.end(new Error("The ledger is closed.")));
   }
 
   call(request: object): Promise<unknown> {
@@ -40,11 +43,16 @@ export class WorkerCalls {
     });
   }
 
-  post(message: object, moved: readonly ArrayBuffer[] = []): void {
-    this.worker.postMessage(message, moved);
+  post(message: object): void {
+    this.worker.postMessage(message);
+  }
+
+  get hasEnded(): boolean {
+    return this.ended !== undefined;
   }
 
   async terminate(): Promise<void> {
+    this.terminated = true;
     await this.worker.terminate();
   }
 

@@ -44,11 +44,12 @@ function commit(): boolean {
       return false;
     }
     const lastSequence = pending.reduce((last, batch) => Math.max(last, batch.lastSequence), 0);
+    const batches = pending.length;
     pending = [];
     pendingRows = 0;
     failing = false;
     retryMs = COMMIT_AFTER_MS;
-    answer({ type: "committed", lastSequence });
+    answer({ type: "committed", lastSequence, batches });
   }
   for (const id of waiting) answer({ type: "answer", id, value: undefined });
   waiting = [];
@@ -97,6 +98,7 @@ function receive(request: WriterRequest): void {
       respond(request.id, () => {
         // A balance that waits to be written must not come back after it was deleted.
         if (!commit()) throw new Error("The ledger cannot be written (is the disk full?); the change was not made.");
+        if (request.again === true && writer().isMade(request.changes)) return;
         writer().change(request.changes, request.balancesToDelete);
       });
       return;
