@@ -1,8 +1,4 @@
 import { performance } from "node:perf_hooks";
-import { createPriceBook } from "../adapters/prices/price-book.ts";
-import { openaiChat } from "../adapters/providers/openai/chat/dialect.ts";
-import { openaiEmbeddings } from "../adapters/providers/openai/embeddings/dialect.ts";
-import { openaiResponses } from "../adapters/providers/openai/responses/dialect.ts";
 import { createFetchUpstream } from "../adapters/upstream/fetch/fetch-upstream.ts";
 import { SteadyClock } from "../base/clock.ts";
 import { TollgateError } from "../base/errors.ts";
@@ -24,6 +20,9 @@ import { Payers } from "../surfaces/sdk/payers.ts";
 import { SettlementWatch, type CallDefaults, type SdkPlane } from "../surfaces/sdk/plane.ts";
 import { Tollgate } from "../surfaces/sdk/tollgate.ts";
 import { KeptEntries, openMemoryBooks } from "./sdk/memory.ts";
+import { lazyModelCost } from "../surfaces/sdk/costs/model-cost.ts";
+import type { CostFunctions } from "../surfaces/sdk/costs/cost-functions.ts";
+import { DIALECTS, openCosts, processRegistry } from "./sdk/costs.ts";
 import { routeOf } from "./sdk/route.ts";
 import { trackedRouteOf } from "./sdk/tracked-route.ts";
 
@@ -48,6 +47,8 @@ export interface TollgateOptions extends CallbackOptions {
   readonly tracker?: HasBooks | undefined;
   /** Told each entry of the ledger, once, in order. Must not throw. */
   readonly onEntry?: ((entry: Entry) => void) | undefined;
+  /** @internal Where calls go, instead of to the provider that a model names. */
+  readonly route?: SdkPlane["route"] | undefined;
 }
 
 /** Books, and how to let go of them. */
@@ -88,12 +89,12 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
   const kept = new KeptEntries();
   let costs: (() => CostSource) | undefined;
   const opens = new WeakMap<SdkPlane, OpenedBooks>();
+  const { prices, costs: costFunctions } = openCosts(options.prices, new Map(), () => clock.now());
   const withBooks = (opened: OpenedBooks): SdkPlane => {
     const { books } = opened;
     costs = opened.costs?.bind(opened);
     const held = new HeldQueue();
     const watch = new SettlementWatch(held, options.onEntry, settledListeners);
-    const prices = options.prices ?? createPriceBook();
     // A program whose `fetch` is tracked, too, is metered once.
     const send: typeof globalThis.fetch = (input, init) => asMetered(() => (options.fetch ?? globalThis.fetch)(input, init));
     const tracked = new TrackedSends(createFetchUpstream({ fetch: () => send }));
@@ -104,8 +105,8 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
     });
     const plane: SdkPlane = {
       clock, ids, engine, prices, payers, callbacks, watch, held, mocks, defaults: options.defaults ?? {},
-      dialects: { completion: openaiChat, embedding: openaiEmbeddings, responses: openaiResponses },
-      route: (query) => routeOf(query, process.env),
+      dialects: DIALECTS,
+      route: options.route ?? ((query) => routeOf(query, process.env)),
       tracked,
       upstreamOver: (fetch) => createFetchUpstream({ fetch: () => fetch }),
       trackedRoute: (query) => trackedRouteOf(query, prices, clock.now()),
@@ -118,7 +119,7 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
     return opened instanceof Promise ? opened.then(withBooks) : withBooks(opened);
   };
   const instance = new Tollgate({
-    clock, ids, payers, callbacks, open, close: async (plane) => opens.get(plane)?.close?.(), settledListeners,
+    clock, ids, payers, callbacks, pricing: costFunctions, open, close: async (plane) => opens.get(plane)?.close?.(), settledListeners,
     keepEntries: () => {
       if (openBooks === undefined) kept.keep();
     },
@@ -151,3 +152,15 @@ export const embedding: Tollgate["embedding"] = (params) => defaultTollgate().em
 export const responses: Tollgate["responses"] = ((params: never) => defaultTollgate().responses(params)) as Tollgate["responses"];
 export const withContext: Tollgate["withContext"] = (options, fn) => defaultTollgate().withContext(options, fn);
 export const track: Tollgate["track"] = (target, options) => defaultTollgate().track(target, options);
+
+/** The cost functions of the process: models that are registered here count for every instance. Made on first use. */
+let processCosts: CostFunctions | undefined;
+const costs = (): CostFunctions => (processCosts ??= openCosts(undefined, processRegistry()).costs);
+
+export const completionCost: Tollgate["completionCost"] = ((given: never, options: never) => costs().completionCost(given, options)) as Tollgate["completionCost"];
+export const costPerToken: Tollgate["costPerToken"] = (params) => costs().costPerToken(params);
+export const tokenCounter: Tollgate["tokenCounter"] = (params) => costs().tokenCounter(params);
+export const getModelInfo: Tollgate["getModelInfo"] = (model) => costs().getModelInfo(model);
+export const registerModel: Tollgate["registerModel"] = (models) => costs().registerModel(models);
+/** Every priced model by `provider/model`, under LiteLLM's field names. Read on first use. */
+export const modelCost: Tollgate["modelCost"] = lazyModelCost(() => costs());

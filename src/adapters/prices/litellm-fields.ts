@@ -1,4 +1,4 @@
-import { divideHalfEven, divideUp, parseDecimal, type PicoUsd } from "../../base/money.ts";
+import { divideHalfEven, divideUp, formatDecimal, parseDecimal, type PicoUsd } from "../../base/money.ts";
 import type { Rate, Rates, Tier } from "../../domain/pricing/price.ts";
 import type { Dimension } from "../../domain/usage/usage.ts";
 
@@ -150,4 +150,23 @@ export class RateCollector {
   get empty(): boolean {
     return Object.keys(this.base).length === 0 && this.byThreshold.size === 0;
   }
+}
+
+/** A price under LiteLLM's field names, dollars per unit; numbers for programs to look at. Rates above 200,000 tokens and the like have their own names. */
+export function litellmFieldsOf(price: { readonly rates: Rates; readonly tiers: readonly Tier[] }): Record<string, number> {
+  const fields: Record<string, number> = {};
+  for (const [name, dimension] of DIMENSION_OF) {
+    const rate = price.rates[dimension];
+    if (rate !== undefined) fields[name] = usdPerUnit(rate);
+    if (!TIERED.includes(name)) continue;
+    for (const tier of price.tiers) {
+      const above = tier.rates[dimension];
+      if (above !== undefined) fields[`${name}_above_${Math.round(tier.aboveInputTokens / 1_000)}k_tokens`] = usdPerUnit(above);
+    }
+  }
+  return fields;
+}
+
+function usdPerUnit({ pico, per }: Rate): number {
+  return per === 1n ? Number(formatDecimal(pico, 12)) : Number(formatDecimal(pico, 12)) / Number(per);
 }

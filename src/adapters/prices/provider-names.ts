@@ -55,3 +55,8 @@ export function bookProvider(name: string): string | undefined {
 export function litellmProviders(name: string): readonly string[] {
   return BY_NAME.get(name)?.litellm ?? [name];
 }
+
+/** Our name of a provider of the compiled book; the first of those that share its prices. */
+export function providerOfBook(book: string): string | undefined {
+  return PROVIDERS.find((provider) => provider.book === book)?.names[0];
+}

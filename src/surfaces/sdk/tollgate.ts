@@ -6,6 +6,9 @@ import type { CallbackErrorInfo, Callbacks } from "./callbacks.ts";
 import { CHAT } from "./chat-kind.ts";
 import type { CompletionFunction, EmbeddingFunction, ResponsesFunction } from "./completion-types.ts";
 import { activeContext, mergePayers, runInContext, type ContextOptions, type Payer } from "./context.ts";
+import type { AnswerWithUsage, CostFunctions, CostPerTokenParams, ModelInfo, ModelPrices, TextCall } from "./costs/cost-functions.ts";
+import { lazyModelCost } from "./costs/model-cost.ts";
+import type { Counted, TokenCounterParams } from "./costs/token-counter.ts";
 import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } from "./custom-logger.ts";
 import { EMBEDDING } from "./embedding-kind.ts";
 import { RESPONSES } from "./responses-kind.ts";
@@ -20,6 +23,7 @@ export interface TollgateParts {
   readonly ids: UlidSource;
   readonly payers: Payers;
   readonly callbacks: Callbacks;
+  readonly pricing: CostFunctions;
   /** Opens the books and puts the plane together; called once. */
   open(): SdkPlane | Promise<SdkPlane>;
   close(plane: SdkPlane): Promise<void>;
@@ -46,6 +50,7 @@ export class Tollgate implements AsyncDisposable {
   /** @internal */
   constructor(parts: TollgateParts) {
     this.parts = parts;
+    this.modelCost = lazyModelCost(() => parts.pricing);
   }
 
   /**
@@ -147,6 +152,35 @@ export class Tollgate implements AsyncDisposable {
     this.parts.callbacks.loggers = list;
   }
 
+  /**
+   * Dollars that an answer cost, by its usage; of an answer of Tollgate's own what was charged. From texts it takes a
+   * tokenizer, and therefore a Promise.
+   *
+   * @throws TollgateError `unpriced`: an unknown model is never $0; `invalid_request` for usage that cannot be believed
+   * @example tollgate.completionCost(response) // 0.0001575
+   */
+  readonly completionCost = ((given: AnswerWithUsage | TextCall, options?: { model?: string }) => this.parts.pricing.completionCost(given, options)) as CompletionCostFunction;
+
+  /** Dollars of the input and of the output. @throws TollgateError `unpriced` @example tollgate.costPerToken({ model: "openai/gpt-4o-mini", promptTokens: 1000, completionTokens: 500 }) // [0.00015, 0.0003] */
+  readonly costPerToken = (params: CostPerTokenParams): [promptCost: number, completionCost: number] => this.parts.pricing.costPerToken(params);
+
+  /** Tokens of messages or a text, and how they were counted. @example await tollgate.tokenCounter({ model: "openai/gpt-4o-mini", text: "Hello" }) // { tokens: 1, method: "o200k_base", … } */
+  readonly tokenCounter = (params: TokenCounterParams): Promise<Counted> => this.parts.pricing.tokenCounter(params);
+
+  /** Prices and sizes of a model under LiteLLM's names, dollars per unit. @throws TollgateError `unpriced` */
+  readonly getModelInfo = (model: string): ModelInfo => this.parts.pricing.getModelInfo(model);
+
+  /** Gives prices to models, or other prices; they count for this instance from its next call on. @throws TollgateError `invalid_amount`, `unknown_field`, `unsupported_field`: nothing changes then */
+  readonly registerModel = (models: ModelPrices): void => this.parts.pricing.registerModel(models);
+
+  /** Every priced model by `provider/model`. */
+  readonly modelCost: Readonly<Record<string, ModelInfo>>;
+
+  /** @internal */
+  get pricing(): CostFunctions {
+    return this.parts.pricing;
+  }
+
   /** Waits for callbacks that are under way, ten seconds at most. */
   readonly flush = async (): Promise<void> => {
     await this.parts.callbacks.flush(FLUSH_MS);
@@ -227,6 +261,11 @@ export class Tollgate implements AsyncDisposable {
   private async callsUnderWay(): Promise<void> {
     await Promise.allSettled(this.calls);
   }
+}
+
+export interface CompletionCostFunction {
+  (call: TextCall & { usage?: never }): Promise<number>;
+  (response: AnswerWithUsage, options?: { model?: string }): number;
 }
 
 function payerOf({ user, tags, metadata, session }: ContextOptions): Omit<ContextOptions, "maxBudget"> {

@@ -4,6 +4,9 @@ import { DatabaseSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
 import { isBusy } from "./schema.ts";
 
+/** A connection that nobody refers to is closed by the garbage collector, and its lock with it. */
+const HELD = new Set<DatabaseSync>();
+
 /**
  * Takes the data folder for this process (GATE 8.5). The lock ends with the process, however it ends.
  * Nothing else may open `DIR/lock`: closing any descriptor of it would drop the lock.
@@ -27,8 +30,10 @@ function lockedBy(folder: string, statements: string): { release(): void } {
     throw isBusy(error) ? inUse(folder) : unwritable(folder, error);
   }
   const held = database;
+  HELD.add(held);
   return {
     release: () => {
+      HELD.delete(held);
       if (held.isOpen) held.close();
     },
   };
