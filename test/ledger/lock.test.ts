@@ -10,9 +10,10 @@ let folder: string;
 beforeEach(() => { folder = mkdtempSync(join(tmpdir(), "tollgate-lock-")); });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+// The lock lives as long as somebody refers to it: a garbage collection would free one that nobody keeps.
 test("8.5 a second process is refused by the first one's address, and kill -9 frees the folder", async () => {
   const module = new URL("../../src/adapters/stores/sqlite/lock.ts", import.meta.url).href;
-  const script = `import { lockDataFolder } from ${JSON.stringify(module)}; lockDataFolder(${JSON.stringify(folder)}); console.log("locked"); setInterval(() => {}, 1000);`;
+  const script = `import { lockDataFolder } from ${JSON.stringify(module)}; globalThis.lock = lockDataFolder(${JSON.stringify(folder)}); console.log("locked"); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] });
   await once(child.stdout, "data");
   writeFileSync(join(folder, "gateway.json"), JSON.stringify({ url: "http://127.0.0.1:4000", pid: child.pid }));
