@@ -103,6 +103,11 @@ test("there is no circle of imports that are needed at run time", () => {
   expect(circles).toEqual([]);
 });
 
+test("parameters of SQL have no numbers: node:sqlite of Node 22 takes those for names and binds nothing to them", () => {
+  const sql = /`[^`]*\b(?:SELECT|INSERT|UPDATE|DELETE|VALUES)\b[^`]*`|"[^"\n]*\b(?:SELECT|INSERT|UPDATE|DELETE|VALUES)\b[^"\n]*"/g;
+  expect(offenders((file) => [...file.code.matchAll(sql)].map(([text]) => text).filter((text) => /\?\d/.test(text)))).toEqual([]);
+});
+
 test("only src/app reads process.env", () => {
   expect(offenders((file) => layerOf(file.path) !== "app" && /\bprocess\.env\b/.test(file.code))).toEqual([]);
 });

@@ -12,7 +12,7 @@ const BEYOND = "\u007f";
 
 const SCOPES = `INSERT INTO rollup_days ${SCOPES_BETWEEN}
   SELECT ${KIND}, r.quarter / ${QUARTERS_PER_DAY}, r.scope, ${sums} FROM found CROSS JOIN rollups r
-  WHERE r.scope = found.scope AND r.quarter >= ?3 AND r.quarter < ?4 GROUP BY r.scope, r.quarter / ${QUARTERS_PER_DAY}`;
+  WHERE r.scope = found.scope AND r.quarter >= ? AND r.quarter < ? GROUP BY r.scope, r.quarter / ${QUARTERS_PER_DAY}`;
 const named = (kind: "model" | "provider"): string => `INSERT INTO rollup_days
   SELECT '~${kind}', r.quarter / ${QUARTERS_PER_DAY}, '~${kind}:' || r.${kind}, ${sums} FROM rollups r
   WHERE r.scope = 'global' AND r.quarter >= ? AND r.quarter < ? GROUP BY 2, 3`;

@@ -27,7 +27,7 @@ export function sumsOfRow(row: object): CostSums {
  * Each scope in a range of the roll-ups once, by stepping from one to the next: what a period's open days hold of a kind is
  * found without reading its past. Parameters: the least scope, and the one that is beyond the last.
  */
-export const SCOPES_BETWEEN = `WITH RECURSIVE found(scope, past) AS (
-  SELECT (SELECT min(scope) FROM rollups WHERE scope >= ?1 AND scope < ?2), ?2
+export const SCOPES_BETWEEN = `WITH RECURSIVE bounds(least, past) AS (VALUES (?, ?)), found(scope, past) AS (
+  SELECT (SELECT min(scope) FROM rollups WHERE scope >= least AND scope < past), past FROM bounds
   UNION ALL SELECT (SELECT min(scope) FROM rollups WHERE scope > found.scope AND scope < past), past FROM found WHERE found.scope IS NOT NULL
 )`;
