@@ -25,7 +25,7 @@ const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as
 /** Packages whose used parts are copied into `dist`, because the whole would be many times larger. */
 const BUNDLED = ["echarts", "gpt-tokenizer"];
 /** Packages whose content is in `src` already, as data: their licences go with it. */
-const COPIED = ["@pydantic/genai-prices"];
+const COPIED = ["@fontsource/inter", "@pydantic/genai-prices"];
 /** What modules read beside themselves at run time. */
 const ASSET = /\.(?:wasm|ttf|otf|woff2?)$/;
 const IMPORTS = /\b(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/g;

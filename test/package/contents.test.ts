@@ -53,14 +53,16 @@ test("the tarball holds what runs, its types and what must be said, and nothing 
   expect(packed.files.length).toBeGreaterThan(200);
 });
 
-test("it is small: at most 700 KiB to download, and no file over 900 KiB", () => {
-  expect(packed.packedBytes).toBeLessThan(700 * KIB);
-  expect(packed.files.filter(({ size }) => size > 900 * KIB)).toEqual([]);
+test("it is small: at most 3 MiB to download, most of it the tokenizer's two tables; no module of our own is over 300 KiB", () => {
+  expect(packed.packedBytes).toBeLessThan(3 * KIB * KIB);
+  expect(packed.files.filter(({ path, size }) => size > 300 * KIB && !/^dist\/(?:vendor|adapters\/charts)\//.test(path))).toEqual([]);
 });
 
 test("no path of the machine that built it, no registry and no source in TypeScript is left in it", () => {
   const suspicious = packed.files.map(({ path }) => path).filter((path) => /\.(?:js|ts|json|md|txt|yaml)$/.test(path)).filter((path) => {
     const text = readFileSync(join(installed, path), "utf8");
+    // The tokenizer's tables hold every text there is.
+    if (path.startsWith("dist/vendor/")) return text.includes(ROOT);
     return text.includes(ROOT) || /https?:\/\/[^/"'\s]*registry|"workspace:|sourceMappingURL/.test(text) || /(?:from|import\()\s*"\.[^"]*\.ts"/.test(text);
   });
   expect(suspicious).toEqual([]);
