@@ -13,6 +13,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     demoFolder: ".tollgate-demo",
     start: async (options) => (await import("./cli/start.ts")).start(options, terminal),
     demo: async (options) => (await import("./cli/demo.ts")).demo(options, terminal),
+    export: async (options) => (await import("./cli/export.ts")).exportCommand(options, terminal),
     monitor: async (options) => (await import("./cli/monitor.ts")).monitorCosts(options, terminal),
     gateway: findGateway,
     books: async (place) => (await import("./cli/books.ts")).openBooksFor(place),

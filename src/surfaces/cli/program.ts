@@ -43,6 +43,7 @@ export interface Application {
   demo(options: DemoOptions): Promise<void>;
   /** @returns the exit code */
   monitor(options: MonitorOptions): Promise<number>;
+  export(options: Place & { out: string }): Promise<void>;
   /** @throws TollgateError `gateway_unreachable` */
   gateway(place: Place): GatewayAddress;
   /** The gateway where `place` has a URL, else the ledger's file, read beside a gateway or without one. */
@@ -146,6 +147,13 @@ function build(application: Application, terminal: Terminal, state: { exit: numb
         books.close();
       }
     });
+
+  json(remote(program.command("export").description("entries of the ledger as CSV, JSON lines or Parquet, exact to the last digit")))
+    .requiredOption("--out <file>", 'the file, such as costs.csv, costs.jsonl.gz or costs.parquet; "-" is stdout').addOption(new Option("--format <format>", "if the name does not say it").choices(["csv", "jsonl", "parquet"]))
+    .option("--days <number>", "the last days, today included; everything if no period is given").option("--from <date>", "from this day on").option("--to <date>", "up to and with this day").option("--time-zone <name>", "whose days count (default: UTC)")
+    .option("--model <name>", "only this model").option("--user <name>", "only this customer").option("--key-name <name>", "only this key, by alias or id").option("--team <name>", "only this team").option("--tag <name>", "only this tag")
+    .option("--columns <names>", "only these, with commas").option("--lines", "quantities and rates of each entry, too").option("--force", "replace a file that exists")
+    .action(async (options: Place & { out: string }) => application.export(options));
 
   json(remote(program.command("monitor").description("what passes a limit, what will, what is unusual; tells it through the channels of the configuration")))
     .option("--once", "look once; exit 3 if there is an alert").option("--config <file>", "configuration with tollgate.monitor (default: tollgate.yaml, if there is one)")
