@@ -28,7 +28,7 @@ const BUNDLED = ["echarts", "gpt-tokenizer"];
 const COPIED = ["@fontsource/inter", "@pydantic/genai-prices"];
 /** What modules read beside themselves at run time. */
 const ASSET = /\.(?:wasm|ttf|otf|woff2?)$/;
-const IMPORTS = /\b(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/g;
+const IMPORTS = /^(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/gm;
 
 /** Every file of a folder, as paths from there. */
 function filesOf(folder: string): string[] {

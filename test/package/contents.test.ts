@@ -26,8 +26,8 @@ beforeAll(async () => {
   installed = join(packed.project, "node_modules/tollgate");
 }, 240_000);
 
-const IMPORTS = /\b(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"([^"]+)"/g;
-const WITH_DYNAMIC = new RegExp(`${IMPORTS.source}|\\bimport\\(\\s*"([^"]+)"\\s*\\)`, "g");
+const IMPORTS = /^(?:import|export)\b(?:[^"';]*?\bfrom)?\s*"([^"]+)"/gm;
+const WITH_DYNAMIC = new RegExp(`${IMPORTS.source}|\\bimport\\(\\s*"([^"]+)"\\s*\\)`, "gm");
 
 /** Files and packages that a module of the installed package loads when it is imported. */
 function reachedFrom(path: string): { files: Set<string>; packages: Set<string> } {
