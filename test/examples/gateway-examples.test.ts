@@ -81,3 +81,10 @@ test("examples/gateway/end-user.ts: each user is refused at its own budget, havi
     expect(Number(requests)).toBeGreaterThan(0);
   }
 });
+
+test("examples/sdk/budget-manager.ts keeps the budget in the gateway when it is told its address", async () => {
+  const master = readFileSync(join(project.folder, ".tollgate/master-key"), "utf8").trim();
+  const { stdout, stderr } = await project.node("examples/sdk/budget-manager.ts", { TOLLGATE_URL: url, TOLLGATE_MASTER_KEY: master });
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(/^This call: \$(0\.\d+)\nuser-123: \$0\.\d+ of \$10\n$/);
+});

@@ -18,6 +18,10 @@ afterAll(() => project?.close());
 const SAID: Readonly<Record<string, readonly RegExp[]>> = {
   "cost-callback.ts": [/^Request cost: \$(0\.\d+)\nThe answer says the same: \$\1\n$/],
   "max-budget.ts": [/^Spent \$0\.000[89]\d* of \$0\.001, never more$/m, /^budget_exceeded: \$0\.000[89]\d* of \$0\.001$/m],
+  "basic-cost-tracking.ts": [/^Cost: \$(0\.\d+)$/m, /prompt_tokens: \d+/, /^ {2}\d+ × output: \$0\.\d+$/m, /^Cost: \$0?(\.\d+)[^]*^Again: \$0?\1$/m, /^1,000 in, 500 out: .*0\.03/m],
+  "budget-manager.ts": [/^This call: \$(0\.\d+)\nuser-123: \$\1 of \$10\n$/],
+  "budget-manager-step-by-step.ts": [/projectedCost: 0\.\d+/, /^counted once: true$/m, /^by model: \{"[^"]*gpt-3\.5-turbo":0\.\d+\}$/m],
+  "cost-database.ts": [/^gpt-4 \d+ \d+ 0\.\d+ user123 \S+\ngpt-4\S* \d+ \d+ 0\.\d+ user123 \{"feature":"greeting"\}\n$/],
   "callbacks.ts": [/^pre: gpt-3\.5-turbo, attempt 1$/m, /^logged: \$0\.\d+, cache hit: false, metadata: \{"feature":"search"\}$/m, /^success: (?:1?\d|20) tokens out$/m, /^failed: gpt-3\.5-turbo, lost: nothing$/m, /^failure: .*budget/m],
 };
 
