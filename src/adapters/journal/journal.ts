@@ -43,6 +43,8 @@ export class FileJournal implements Journal {
   private readonly folder: string;
   private descriptor: number | undefined;
   private size = 0;
+  /** Part of a failed write may stand behind `size`. */
+  private torn = false;
   private sequence: number;
   private readonly lines = new LineBuffer();
   private waiting: Waiting[] = [];
@@ -85,10 +87,12 @@ export class FileJournal implements Journal {
     const batch = this.waiting;
     if (batch.length === 0) return;
     this.waiting = [];
-    const first = this.sequence;
+    let first = this.sequence;
     let error: Error | undefined;
     try {
       if (this.descriptor === undefined || this.size > this.segmentBytes) this.roll();
+      // The copies of open holds have their numbers now, whatever becomes of the batch: no number is given twice.
+      first = this.sequence;
       this.lines.clear();
       for (const waiting of batch) this.lines.add(this.sequence++, waiting.record);
       this.write(this.lines.bytes);
@@ -152,22 +156,25 @@ export class FileJournal implements Journal {
     const descriptor = this.descriptor as number;
     let done = 0;
     try {
+      if (this.torn) ftruncateSync(descriptor, this.size);
+      this.torn = false;
       while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
       this.size += bytes.length;
     } catch (problem) {
-      // What was written in part must not stand before the next record.
+      // What was written in part must not stand before the next record; a disk that refuses even that is asked again.
+      this.torn = true;
       ftruncateSync(descriptor, this.size);
+      this.torn = false;
       throw problem;
     }
   }
 
   private keepForRetry(batch: readonly Waiting[], error: Error): void {
     this.setHealth(false, error);
-    for (const waiting of batch) {
-      waiting.then(error, -1);
-      // The answer is delivered; the cost stays in the counters and is appended as soon as the disk takes it.
-      if (waiting.mustLand) this.waiting.push(waiting);
-    }
+    // The answer is delivered; the cost stays in the counters and is appended as soon as the disk takes it, before
+    // anything that is appended from here on.
+    for (const waiting of batch) if (waiting.mustLand) this.waiting.push(waiting);
+    for (const waiting of batch) waiting.then(error, -1);
     this.retry ??= setTimeout(() => {
       this.retry = undefined;
       this.flush();
