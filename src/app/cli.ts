@@ -15,6 +15,8 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     demo: async (options) => (await import("./cli/demo.ts")).demo(options, terminal),
     export: async (options) => (await import("./cli/export.ts")).exportCommand(options, terminal),
     monitor: async (options) => (await import("./cli/monitor.ts")).monitorCosts(options, terminal),
+    forecast: async (options) => (await import("./cli/forecast.ts")).forecastCosts(options, terminal),
+    top: async (options) => (await import("./cli/top.ts")).topCosts(options, terminal),
     gateway: findGateway,
     books: async (place) => (await import("./cli/books.ts")).openBooksFor(place),
     audit: async (place) => (await import("./cli/books.ts")).auditOf(place),

@@ -3,10 +3,9 @@ import { join } from "node:path";
 import { ALERTS_EXIT, printAlert, printLook, readBudget, type MonitorOptions } from "../../surfaces/cli/monitor.ts";
 import { sentenceOf } from "../../surfaces/cli/program.ts";
 import type { Terminal } from "../../surfaces/cli/terminal.ts";
-import { CostAnalyzer } from "../books/cost-analyzer.ts";
 import { CostMonitor, type CostMonitorOptions } from "../books/cost-monitor.ts";
 import { loadMonitor } from "../config/read-monitor.ts";
-import { findGateway } from "./find-gateway.ts";
+import { analyzerOf } from "./analyzer-of.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 const DEFAULT_CONFIG = "tollgate.yaml";
@@ -51,12 +50,6 @@ async function watch(monitor: CostMonitor, everyMs: number, options: MonitorOpti
   await stopped;
   clearInterval(alive);
   await monitor.stop();
-}
-
-function analyzerOf(options: MonitorOptions): CostAnalyzer {
-  if (options.url === undefined) return new CostAnalyzer(options.data);
-  const { url, key } = findGateway(options);
-  return new CostAnalyzer(url, { apiKey: key });
 }
 
 /** What is said on the command line wins, limit by limit. */

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import { TollgateError } from "../../base/errors.ts";
 import type { AuditReport } from "../../domain/ledger/store.ts";
 import { printAudit } from "./audit.ts";
+import type { ForecastOptions } from "./forecast.ts";
 import type { GatewayAddress } from "./gateway-client.ts";
 import { createKey, listKeys, type CreateKeyOptions } from "./keys.ts";
 import type { MonitorOptions } from "./monitor.ts";
@@ -9,6 +10,7 @@ import { GROUPINGS, periodOf, printReport, type Grouping, type SpendSource } fro
 import { spendUntilRefused } from "./spend.ts";
 import { wrapped } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+import { TOP_DIMENSIONS, type TopOptions } from "./top.ts";
 
 /** Where a command finds its gateway or its books. */
 export interface Place {
@@ -43,6 +45,8 @@ export interface Application {
   demo(options: DemoOptions): Promise<void>;
   /** @returns the exit code */
   monitor(options: MonitorOptions): Promise<number>;
+  forecast(options: ForecastOptions): Promise<void>;
+  top(options: TopOptions): Promise<void>;
   export(options: Place & { out: string }): Promise<void>;
   /** @throws TollgateError `gateway_unreachable` */
   gateway(place: Place): GatewayAddress;
@@ -161,6 +165,16 @@ function build(application: Application, terminal: Terminal, state: { exit: numb
     .option("--budget <dollars/window>", "such as 100/monthly; may be repeated", (text: string, before: readonly string[] = []) => [...before, text])
     .option("--time-zone <name>", "whose days count, such as Europe/Berlin").addOption(new Option("--every <seconds>", "how often to look").argParser(wholeNumber("--every", 1, 86_400))).option("--state <file>", "what was sent is kept here")
     .action(async (options: MonitorOptions) => { state.exit = await application.monitor(options); });
+
+  json(remote(program.command("top").description("what is spending now: the last minutes and today; refreshed on a terminal, one document in a pipe")))
+    .addOption(new Option("--by <what>", "group by").choices(Object.keys(TOP_DIMENSIONS)).default("model")).addOption(new Option("--minutes <number>", "how far back now goes").default(5).argParser(wholeNumber("--minutes", 1, 1_440)))
+    .option("--once", "look once").addOption(new Option("--every <seconds>", "how often to look").default(2).argParser(wholeNumber("--every", 1, 3_600))).option("--time-zone <name>", "whose today (default: UTC)")
+    .action((options: TopOptions) => application.top(options));
+
+  json(remote(program.command("forecast").description("how fast money goes, and when a budget is used up")))
+    .option("--budget <dollars/window>", "such as 100/monthly; monthly if no window is given").option("--time-zone <name>", "whose days count (default: UTC)")
+    .option("--model <name>", "only this model").option("--user <name>", "only this customer").option("--key-name <name>", "only this key, by alias or id").option("--team <name>", "only this team").option("--tag <name>", "only this tag")
+    .action((options: ForecastOptions) => application.forecast(options));
 
   json(remote(program.command("audit").description("count the ledger again and compare it with balances, roll-ups and live counters")))
     .action(async (options: Place & { json?: boolean }) => {

@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { printTop, type TopLook } from "../../src/surfaces/cli/top.ts";
+import { TestLedger, usd } from "../monitor/ledger.ts";
+import { runCli } from "../support/run-cli.ts";
+
+const DAY_MS = 86_400_000;
+let ledger: TestLedger;
+beforeEach(() => { ledger = new TestLedger(); });
+afterEach(() => ledger.remove());
+
+const json = async (argv: readonly string[]): Promise<Record<string, unknown>> => {
+  const run = await runCli([...argv, "--data", ledger.folder]);
+  expect(run).toMatchObject({ code: 0, stderr: "" });
+  expect(run.stdout.trim().split("\n")).toHaveLength(1);
+  return JSON.parse(run.stdout) as Record<string, unknown>;
+};
+
+test("top: in a pipe one document with the last minutes by model, exact to the nano-dollar, the dearest now first", async () => {
+  const now = Date.now();
+  ledger.write([{ at: now - 3 * DAY_MS, model: "old", cost: usd(50) }, { at: now - 30_000, model: "a", cost: 1n }, { at: now - 20_000, model: "b", cost: usd(2) }, { at: now - 10_000, model: "a", cost: usd(1) }]);
+  const look = await json(["top"]);
+  expect(look).toMatchObject({ by: "model", minutes: 5, recent: { cost_nano_usd: "3000000001", cost_usd: "3.000000001", requests: 3 } });
+  expect((look["rows"] as { model: string; recent: object }[]).map(({ model, recent }) => [model, recent])).toEqual([
+    ["b", { cost_nano_usd: "2000000000", cost_usd: "2", requests: 1 }], ["a", { cost_nano_usd: "1000000001", cost_usd: "1.000000001", requests: 2 }],
+  ]);
+});
+
+test("top --by customer and tag: the same total, who named none stands apart", async () => {
+  ledger.write([{ at: Date.now() - 10_000, user: "ann", tags: ["x"], cost: usd(1) }, { at: Date.now() - 10_000, cost: usd(2) }]);
+  expect(await json(["top", "--by", "customer", "--minutes", "60"])).toMatchObject({ recent: { cost_usd: "3" }, rows: [{ customer: null, name: "(none)" }, { customer: "ann" }] });
+  expect(await json(["top", "--by", "tag", "--once"])).toMatchObject({ recent: { cost_usd: "3" }, rows: [{ tag: null }, { tag: "x" }] });
+});
+
+test("top on a terminal: no more rows than it has, and the total is of all", () => {
+  let text = "";
+  const sums = { costExact: "1", requests: 1 };
+  const look: TopLook = { at: "2026-11-24T15:30:00.000Z", recent: { costExact: "30", requests: 30 }, today: { costExact: "30", requests: 30 }, rows: Array.from({ length: 30 }, (_, index) => ({ id: `m${index}`, label: `m${index}`, recent: sums, today: sums })) };
+  printTop({ isTerminal: true, colour: false, columns: 60, rows: 12, out: (part) => { text += part; }, remark: () => {} }, look, { data: "", by: "model", minutes: 5, every: 2 });
+  expect(text.trimEnd().split("\n").length).toBeLessThanOrEqual(12);
+  expect(text).toMatch(/total \(24 more\) +30 +\$30\.00 +30 +\$30\.00/);
+  for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(60);
+});
+
+test("forecast: equal days burn at their cost, and only of whom is asked for", async () => {
+  const now = Date.now();
+  ledger.write(Array.from({ length: 20 }, (_, index) => ({ at: now - (index + 1) * DAY_MS, user: "ann", cost: usd(11) })));
+  const answer = await json(["forecast", "--budget", "100000/yearly"]);
+  expect(answer).toMatchObject({ enough: true, historyDays: 19, budgetExact: "100000", window: "yearly", burnPerDay: { low: 11, expected: 11, expectedExact: "11", high: 11 } });
+  expect(await json(["forecast", "--user", "nobody"])).toMatchObject({ enough: false, historyDays: 0, spentExact: "0" });
+});
+
+test("forecast: with too little history it says so and makes no figures", async () => {
+  ledger.write([1, 2, 3].map((days) => ({ at: Date.now() - days * DAY_MS, cost: usd(1) })));
+  const answer = await json(["forecast", "--budget", "10/monthly"]);
+  expect(answer).toMatchObject({ enough: false, historyDays: 2, reason: "There are 2 whole days of history; a forecast needs 7." });
+  expect(answer).not.toHaveProperty("burnPerDay");
+});
+
+test.each([
+  [["top", "--by", "teem"], 2, "usage: "], [["top", "--every", "0"], 2, "--every must be a whole number"], [["top", "--data", "/nowhere"], 1, "not_found: There is no ledger at /nowhere"], [["top", "--url", "http://127.0.0.1:1"], 2, "--url needs --key"],
+  [["forecast", "--budget", "-3"], 2, "--budget must be dollars and a window"], [["forecast", "--budget", "3/often"], 1, "invalid_duration: "], [["forecast", "--data", "/nowhere"], 1, "not_found: "],
+] as const)("%j is refused in one sentence", async (argv, code, sentence) => {
+  const run = await runCli([...argv, ...(argv.includes("--data" as never) ? [] : ["--data", ledger.folder])]);
+  expect(run).toMatchObject({ code, stdout: "" });
+  expect(run.stderr).toContain(sentence);
+});
+
+test("docs/cli.md names every option of both commands", async () => {
+  const rows = readFileSync(fileURLToPath(new URL("../../docs/cli.md", import.meta.url)), "utf8").split("\n");
+  for (const command of ["top", "forecast"]) {
+    const row = rows.find((line) => line.startsWith(`| \`${command}\``)) ?? "";
+    const options = [...(await runCli([command, "--help"])).stdout.matchAll(/^ +(?:-\w, )?(--[\w-]+)/gm)].map((match) => match[1] ?? "");
+    expect(options.length).toBeGreaterThan(5);
+    for (const option of options) if (!["--data", "--url", "--key", "--json", "--help"].includes(option)) expect(row).toContain(option);
+  }
+});
