@@ -17,6 +17,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     monitor: async (options) => (await import("./cli/monitor.ts")).monitorCosts(options, terminal),
     forecast: async (options) => (await import("./cli/forecast.ts")).forecastCosts(options, terminal),
     top: async (options) => (await import("./cli/top.ts")).topCosts(options, terminal),
+    optimizing: async () => (await import("./cli/optimize.ts")).optimizing(terminal),
     gateway: findGateway,
     books: async (place) => (await import("./cli/books.ts")).openBooksFor(place),
     audit: async (place) => (await import("./cli/books.ts")).auditOf(place),

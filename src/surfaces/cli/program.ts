@@ -6,6 +6,7 @@ import type { ForecastOptions } from "./forecast.ts";
 import type { GatewayAddress } from "./gateway-client.ts";
 import { createKey, listKeys, type CreateKeyOptions } from "./keys.ts";
 import type { MonitorOptions } from "./monitor.ts";
+import { addOptimize, type Optimizing } from "./optimize.ts";
 import { GROUPINGS, periodOf, printReport, type Grouping, type SpendSource } from "./report.ts";
 import { spendUntilRefused } from "./spend.ts";
 import { wrapped } from "./table.ts";
@@ -47,6 +48,7 @@ export interface Application {
   monitor(options: MonitorOptions): Promise<number>;
   forecast(options: ForecastOptions): Promise<void>;
   top(options: TopOptions): Promise<void>;
+  optimizing(): Promise<Optimizing>;
   export(options: Place & { out: string }): Promise<void>;
   /** @throws TollgateError `gateway_unreachable` */
   gateway(place: Place): GatewayAddress;
@@ -175,6 +177,8 @@ function build(application: Application, terminal: Terminal, state: { exit: numb
     .option("--budget <dollars/window>", "such as 100/monthly; monthly if no window is given").option("--time-zone <name>", "whose days count (default: UTC)")
     .option("--model <name>", "only this model").option("--user <name>", "only this customer").option("--key-name <name>", "only this key, by alias or id").option("--team <name>", "only this team").option("--tag <name>", "only this tag")
     .action((options: ForecastOptions) => application.forecast(options));
+
+  addOptimize(program, application.optimizing, remote, wholeNumber);
 
   json(remote(program.command("audit").description("count the ledger again and compare it with balances, roll-ups and live counters")))
     .action(async (options: Place & { json?: boolean }) => {
