@@ -176,7 +176,10 @@ export class Attempt implements UpstreamEvents, InFlightItem {
 
   private settleStream(): void {
     const stream = this.stream as StreamReader;
-    const reading = stream.reading();
+    const seen = stream.reading();
+    // Some providers repeat usage in every chat event: what came before the stream broke off may have grown further
+    // (GATE 5.3). A response tells its usage in its last event alone.
+    const reading: Reading = seen.complete || this.call.dialect.route !== "chat_completions" ? seen : { ...seen, usage: undefined, problem: "missing" };
     const charge = this.chargeOf(reading, reading.complete ? "ok" : "cut_short");
     this.settle(charge, (settled) => this.client.end(stream.release(), settled));
   }
@@ -187,7 +190,12 @@ export class Attempt implements UpstreamEvents, InFlightItem {
     const error = status === "shutdown"
       ? new TollgateError("shutting_down", "The gateway is stopping and could not wait for the end of this answer.")
       : new TollgateError("upstream_timeout", "The request took longer than the gateway allows, so it was ended and the held amount charged.");
-    this.settleBroken(error, estimated, status, cost);
+    // What the provider refused with a status costs nothing, however long its refusal takes (GATE 5.2).
+    if (this.status !== 0 && (this.status < 200 || this.status >= 300)) {
+      const refused = status === "timeout" ? new TollgateError("upstream_timeout", "The provider's refusal did not end in the time that the gateway allows. Nothing was charged; try again.") : error;
+      this.settle(chargeWithoutUsage(0n, null, undefined, this.circumstances(status)), (settled) => this.client.failed(refused, settled));
+    }
+    else this.settleBroken(error, estimated, status, cost);
   }
 
   /** An answer that is not kept whole cannot be read, let alone be handed on as whole: it is cut short here (GATE 5.3). */
