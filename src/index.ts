@@ -34,10 +34,11 @@ export type { AnalysisQuery, Comparison, DayCosts, HourCosts, LabelCosts, TopQue
 export type { CostFilter, Dimension } from "./domain/analytics/dimension.ts";
 export type { Period } from "./domain/analytics/period.ts";
 export type { Costs, Efficiency } from "./domain/analytics/rows.ts";
-export { CostMonitor, type CostMonitorOptions, type ForecastQuery, type MonitorRun } from "./app/books/cost-monitor.ts";
+export { CostMonitor, type CostMonitorOptions, type ForecastQuery, type MonitorRun, type ReportQuery } from "./app/books/cost-monitor.ts";
 export type { Alert, AlertKind, AlertPeriod, AlertScope, AnomalyAlert, BudgetAlert, OverrunAlert, ThresholdAlert, UnpricedAlert } from "./domain/alerts/alert.ts";
 export type { Anomaly, Explanation } from "./domain/alerts/anomalies.ts";
 export type { Forecast } from "./domain/alerts/forecast.ts";
 export type { Notifier, SendResult } from "./domain/alerts/notifier.ts";
 export type { DeliveryRecord } from "./domain/alerts/outbox.ts";
 export type { AlertThresholds, AnomalyOptions, MonitorBudget } from "./surfaces/sdk/monitor-rules.ts";
+export type { ReportFormat } from "./app/books/report-formats.ts";

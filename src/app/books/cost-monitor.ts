@@ -21,6 +21,7 @@ import { checkZone } from "../../domain/windows/zone.ts";
 import { readAmount, type Usd } from "../../surfaces/sdk/amounts.ts";
 import { readAlertRules, refuseUnknown, type AlertRuleOptions } from "../../surfaces/sdk/monitor-rules.ts";
 import type { CostAnalyzer } from "./cost-analyzer.ts";
+import { checkReportOutput, outputReport, type ReportOutput } from "./report-formats.ts";
 import { Schedule } from "./schedule.ts";
 
 export interface CostMonitorOptions extends AlertRuleOptions {
@@ -50,6 +51,10 @@ export interface ForecastQuery {
   /** The window, `"monthly"` if left out. */
   readonly duration?: string | undefined;
   readonly filter?: CostFilter | undefined;
+}
+
+export interface ReportQuery extends AnalysisQuery, ReportOutput {
+  readonly title?: string | undefined;
 }
 
 const MEMBERS: ReadonlySet<string> = new Set(["thresholds", "budgets", "anomalies", "unpriced", "overruns", "channels", "statePath", "summaries", "timeZone", "weekStart", "retries", "now"]);
@@ -107,8 +112,16 @@ export class CostMonitor {
     return { ...forecast, spent, spentExact };
   }
 
-  /** A report of a period as data, thirty days if none is named, with alerts, anomalies and the forecast of this month; `tollgate/charts` draws it. */
-  async generateReport({ title, ...query }: AnalysisQuery & { title?: string } = {}): Promise<CostReport> {
+  /**
+   * A report of a period, thirty days if none is named, with alerts, anomalies and the forecast of this month: as data, or as text, Markdown or one
+   * HTML page, and with `path` also in that file. Rejects with TollgateError as the analyzer does, and `invalid_request`, `file_unwritable`.
+   * @example await monitor.generateReport({ months: 1, format: "html", path: "report.html" })
+   */
+  async generateReport(query?: ReportQuery & { readonly format?: "data" | undefined }): Promise<CostReport>;
+  async generateReport(query: ReportQuery & { readonly format: "text" | "markdown" | "html" }): Promise<string>;
+  async generateReport(query?: ReportQuery): Promise<CostReport | string>;
+  async generateReport({ title, format, path, ...query }: ReportQuery = {}): Promise<CostReport | string> {
+    checkReportOutput({ format, path });
     const { of: { source }, calendar } = await this.examine();
     const madeAt = await this.now();
     const finding = ({ severity, message, period }: Alert): ReportFinding => ({ severity, text: message, at: period.name });
@@ -116,9 +129,10 @@ export class CostMonitor {
     const text = forecast.enough
       ? `$${forecast.spentExact} spent this month; at the usual pace $${forecast.atEnd?.expectedExact} by its end (from $${forecast.atEnd?.low} to $${forecast.atEnd?.high}).`
       : forecast.reason;
-    return buildReport(new Analysis(source, { now: () => madeAt, ...calendar }), {
+    const report = await buildReport(new Analysis(source, { now: () => madeAt, ...calendar }), {
       ...query, title, madeAt, alerts: found.filter(({ kind }) => kind !== "anomaly").map(finding), anomalies: found.filter(({ kind }) => kind === "anomaly").map(finding), forecast: { text },
     });
+    return outputReport(report, { format, path });
   }
 
   /** Checks, and sends what was not sent before. What is left over from earlier runs is sent as well. */
