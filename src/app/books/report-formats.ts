@@ -1,9 +1,5 @@
-import { writeWhole } from "../../adapters/charts/write-file.ts";
-import { renderMarkdownReport } from "../../adapters/reports/markdown-report.ts";
-import { renderTextReport } from "../../adapters/reports/text-report.ts";
 import { TollgateError } from "../../base/errors.ts";
 import type { CostReport } from "../../domain/analytics/report.ts";
-import { renderHtmlReport } from "./report.ts";
 
 /** `data` is the report itself, in a file JSON. */
 export type ReportFormat = "data" | "text" | "markdown" | "html";
@@ -15,9 +11,12 @@ export interface ReportOutput {
   readonly path?: string | undefined;
 }
 
-const RENDERERS: Readonly<Record<ReportFormat, (report: CostReport) => string>> = {
+/** Only who wants a page loads what draws its charts. */
+const RENDERERS: Readonly<Record<ReportFormat, (report: CostReport) => string | Promise<string>>> = {
   data: (report) => `${JSON.stringify(report, null, 2)}\n`,
-  text: renderTextReport, markdown: renderMarkdownReport, html: renderHtmlReport,
+  text: async (report) => (await import("../../adapters/reports/text-report.ts")).renderTextReport(report),
+  markdown: async (report) => (await import("../../adapters/reports/markdown-report.ts")).renderMarkdownReport(report),
+  html: async (report) => (await import("./report.ts")).renderHtmlReport(report),
 };
 
 /** @throws TollgateError `invalid_request`, before anything is read */
@@ -29,7 +28,7 @@ export function checkReportOutput({ format, path }: ReportOutput): void {
 /** The report as its format has it, and written where a path is given. @throws TollgateError `file_unwritable` */
 export async function outputReport(report: CostReport, { format = "data", path }: ReportOutput): Promise<CostReport | string> {
   if (format === "data" && path === undefined) return report;
-  const text = RENDERERS[format](report);
-  if (path !== undefined) await writeWhole(path, text);
+  const text = await RENDERERS[format](report);
+  if (path !== undefined) await (await import("../../adapters/charts/write-file.ts")).writeWhole(path, text);
   return format === "data" ? report : text;
 }
