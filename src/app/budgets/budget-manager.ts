@@ -2,6 +2,7 @@ import { TollgateError } from "../../base/errors.ts";
 import { checkZone } from "../../domain/windows/zone.ts";
 import { usdNumber } from "../../surfaces/sdk/amounts.ts";
 import { openCosts, processRegistry } from "../sdk/costs.ts";
+import { noBudget } from "./budget-record.ts";
 import type { Budget, BudgetCompletion, BudgetManagerOptions, BudgetPlace, CreateBudget, ProjectedCost, ProjectedCostQuery, Reservation, ReserveQuery, UpdateCost, UpdatedCost } from "./budget-types.ts";
 
 const OUTPUT_UNKNOWN = 4_096;
@@ -135,7 +136,7 @@ export class BudgetManager implements AsyncDisposable {
 
   private async existing(user: string): Promise<Budget> {
     const budget = await (await this.place()).find(user);
-    if (budget === undefined) throw new TollgateError("not_found", `The user ${JSON.stringify(String(user).slice(0, 64))} has no budget. Make one with createBudget({ user, totalBudget }).`, { param: "user" });
+    if (budget === undefined) throw noBudget(user);
     return budget;
   }
 

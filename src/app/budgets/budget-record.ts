@@ -40,3 +40,7 @@ export function limitSet(record: BudgetRecord): ChargeSet {
   const limit: Limit = { scope, model: undefined, measure: "nanoUsd", window: windowOf(record), cap: BigInt(record.maxBudget), hard: true, windowText: record.budgetDuration };
   return { scopes: [], limits: [limit] };
 }
+
+export function noBudget(user: string): TollgateError {
+  return new TollgateError("not_found", `The user ${JSON.stringify(String(user).slice(0, 64))} has no budget. Make one with createBudget({ user, totalBudget }).`, { param: "user" });
+}

@@ -11,7 +11,7 @@ import { GatewayCosts } from "../../adapters/costs/gateway/gateway-costs.ts";
 import { openCosts, processRegistry } from "../sdk/costs.ts";
 import { routeOf } from "../sdk/route.ts";
 import { createTollgate } from "../sdk.ts";
-import { budgetRecord } from "./budget-record.ts";
+import { budgetRecord, noBudget } from "./budget-record.ts";
 import type { Budget, BudgetCompletion, BudgetManagerOptions, BudgetPlace, CreateBudget, Reservation, ReserveQuery, UpdateCost } from "./budget-types.ts";
 
 const HISTORY_DAYS = 30;
@@ -49,7 +49,7 @@ export class HostedBudgets implements BudgetPlace {
   }
 
   readonly completion: BudgetCompletion = (async (params: Answer & { user: string }) => {
-    if ((await this.find(params.user)) === undefined) throw new TollgateError("not_found", `The user ${JSON.stringify(params.user.slice(0, 64))} has no budget. Make one with createBudget.`, { param: "user" });
+    if ((await this.find(params.user)) === undefined) throw noBudget(params.user);
     return this.tollgate.completion({ ...(params as never as Parameters<Tollgate["completion"]>[0]), extraHeaders: { "x-litellm-customer-id": params.user } });
   }) as unknown as BudgetCompletion;
 

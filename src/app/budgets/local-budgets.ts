@@ -1,7 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { RecordFile } from "../../adapters/stores/sqlite/record-file.ts";
-import { TollgateError } from "../../base/errors.ts";
 import { ulidEpochMs } from "../../base/ids.ts";
 import { counterId } from "../../domain/ledger/counter-id.ts";
 import { adjustmentEntry } from "../../domain/ledger/entry.ts";
@@ -19,7 +18,7 @@ import type { SdkPlane } from "../../surfaces/sdk/plane.ts";
 import type { Tollgate } from "../../surfaces/sdk/tollgate.ts";
 import { CostTracker } from "../books/cost-tracker.ts";
 import { createTollgate } from "../sdk.ts";
-import { budgetRecord, limitSet, windowOf, type BudgetRecord } from "./budget-record.ts";
+import { budgetRecord, limitSet, noBudget, windowOf, type BudgetRecord } from "./budget-record.ts";
 import type { Budget, BudgetCompletion, BudgetManagerOptions, BudgetPlace, CreateBudget, Reservation, ReserveQuery, UpdateCost } from "./budget-types.ts";
 import { reserveIn } from "./local-reservation.ts";
 
@@ -180,8 +179,3 @@ function standingOf(plane: SdkPlane, record: BudgetRecord): Promise<CounterStand
   const scope = namedScope("customer", record.customerId, "user");
   return new Promise((resolve, reject) => plane.engine.books.standing(scope, undefined, windowOf(record), (error, standing) => (error === undefined ? resolve(standing) : reject(error))));
 }
-
-export function noBudget(user: string): TollgateError {
-  return new TollgateError("not_found", `The user ${JSON.stringify(String(user).slice(0, 64))} has no budget. Make one with createBudget({ user, totalBudget }).`, { param: "user" });
-}
-

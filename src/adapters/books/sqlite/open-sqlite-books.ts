@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
 import { shareDataFolder } from "../../stores/sqlite/lock.ts";
-import { isBusy, openForSharing } from "../../stores/sqlite/schema.ts";
+import { patiently } from "../../stores/sqlite/patiently.ts";
+import { openForSharing } from "../../stores/sqlite/schema.ts";
 import { adoptBalances } from "./adopt.ts";
 import { Attempts } from "./attempts.ts";
 import { LedgerFile } from "./ledger-file.ts";
@@ -13,7 +14,6 @@ import { SqliteBooks, type BooksClock } from "./sqlite-books.ts";
 import { holders, sweepDead } from "./sweep.ts";
 
 const DAY_MS = 86_400_000;
-const OPENING_MS = 10_000;
 
 export interface SqliteBooksOptions {
   /** The ledger's file; made if there is none. Its folder also gets `lock` and `owners/`. */
@@ -101,19 +101,5 @@ function inTransaction(ledger: LedgerFile, work: () => void): void {
   } catch (error) {
     ledger.rollback();
     throw error;
-  }
-}
-
-/** Tries again while another program has the file. */
-async function patiently<Result>(work: () => Result): Promise<Result> {
-  const until = Date.now() + OPENING_MS;
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      if (Date.now() > until) throw new TollgateError("ledger_unreadable", "Another program has locked the ledger for ten seconds. End it and try again.", { cause: error });
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 10));
   }
 }

@@ -1,8 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { StoredRecord } from "../../../domain/ledger/store.ts";
-import { isBusy, openForSharing } from "./schema.ts";
-
-const PATIENCE_MS = 10_000;
+import { patiently } from "./patiently.ts";
+import { openForSharing } from "./schema.ts";
 
 /** Records (who has which limits) in a ledger that several programs share: read at once, written in turns. */
 export class RecordFile {
@@ -46,18 +45,5 @@ export class RecordFile {
       if (this.database.isTransaction) this.database.exec("ROLLBACK");
       throw error;
     }
-  }
-}
-
-/** Tries again while another program has the file. */
-async function patiently<Result>(work: () => Result): Promise<Result> {
-  const until = Date.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      if (!isBusy(error) || Date.now() > until) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 5));
   }
 }
