@@ -5,7 +5,7 @@ import { counterId } from "../../src/domain/ledger/counter-id.ts";
 import { adjustmentEntry, correctionOf, type AttemptFacts, type Charge, type Entry } from "../../src/domain/ledger/entry.ts";
 import type { Balance, History, Journal } from "../../src/domain/ledger/ports.ts";
 import type { Ask } from "../../src/domain/limits/ask.ts";
-import type { OpenAttempt, Opening } from "../../src/domain/limits/books.ts";
+import type { CounterStanding, OpenAttempt, Opening } from "../../src/domain/limits/books.ts";
 import type { ChargeSet, Limit } from "../../src/domain/limits/limit.ts";
 import { GLOBAL_SCOPE, type Scope } from "../../src/domain/scopes/scope.ts";
 import { LIFETIME, MINUTE_SLIDING, NOW, type WindowSpec } from "../../src/domain/windows/window.ts";
@@ -297,6 +297,17 @@ describe("books in memory", () => {
     expect([...posted, await post(books, entry)]).toEqual([true, false, false]);
     expect(books.standingNow(KEY, undefined, DAILY)).toEqual({ spent: 0n, held: 0n, lifetime: 80n });
     expect(entries.filter((one) => one.kind === "adjustment")).toHaveLength(1);
+  });
+
+  test("1.3 an adjustment whose counter died with the process before its first balance still counts after two restarts", async () => {
+    const entry = adjustmentEntry({ id: "A1", at: Date.UTC(2026, 10, 24, 12), scope: "key:K", counter: counterId(KEY, undefined, DAILY, Date.UTC(2026, 10, 24)), by: 7n, metadata: null });
+    const ledger = new TestLedger();
+    const first = world([], [], ledger);
+    first.books.replay(entry, 1);
+    const { balances } = first.books.takeChanges();
+    const second = world([], balances, ledger);
+    const standing = await new Promise<CounterStanding>((resolve) => { second.books.standing(KEY, undefined, DAILY, (_error, value) => resolve(value)); });
+    expect(standing).toEqual({ spent: 7n, held: 0n, lifetime: 0n });
   });
 
   test("1.3 an adjustment of a counter that nobody has is refused and posts nothing", async () => {

@@ -170,11 +170,14 @@ export class MemoryBooks implements Books {
   /** Counts an entry that was found in the journal at start and is not yet in the ledger, in the windows of its admission. */
   replay(entry: Entry, sequence: number): void {
     const cost = BigInt(entry.cost);
-    for (const bucket of this.bucketsOf(entry)) {
+    const buckets = this.bucketsOf(entry);
+    for (const bucket of buckets) {
       bucket.spent += cost;
       bucket.posted += cost;
       this.dirty.add(bucket);
     }
+    // The counter that it adjusts died before its first balance. One of the scope tells the next start that there is a history to look up.
+    if (buckets.length === 0) this.dirty.add(this.book.scope(entry.scopes, this.clock.now()).lifetime.at(entry.at));
     this.onEntry(entry, sequence, JSON.stringify(entry));
   }
 
