@@ -97,7 +97,10 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
     const watch = new SettlementWatch(held, options.onEntry, settledListeners);
     // A program whose `fetch` is tracked, too, is metered once.
     const send: typeof globalThis.fetch = (input, init) => asMetered(() => (options.fetch ?? globalThis.fetch)(input, init));
-    const tracked = new TrackedSends(createFetchUpstream({ fetch: () => send }));
+    const tracked = new TrackedSends(createFetchUpstream({
+      fetch: () => send,
+      ask: ({ origin, headers }, path, signal) => send(`${origin}${path}`, { redirect: "error", signal, headers: pairs(headers) }),
+    }));
     const mocks = new MockAnswers(tracked);
     const engine = new Engine({
       clock, books, upstream: mocks, prices, observer: watch,
@@ -108,7 +111,7 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
       dialects: DIALECTS,
       route: options.route ?? ((query) => routeOf(query, process.env)),
       tracked,
-      upstreamOver: (fetch) => createFetchUpstream({ fetch: () => fetch }),
+      upstreamOver: (fetch, ask) => createFetchUpstream({ fetch: () => fetch, ask: (_, path, signal) => ask(path, signal) }),
       trackedRoute: (query) => trackedRouteOf(query, prices, clock.now()),
     };
     opens.set(plane, opened);
@@ -130,6 +133,10 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
   });
   options.tracker?.seam.bind(instance);
   return instance;
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  return flat.flatMap((name, index): [string, string][] => (index % 2 === 0 ? [[name, flat[index + 1] as string]] : []));
 }
 
 const KEY = Symbol.for("tollgate@1");

@@ -8,7 +8,7 @@ import type { Reading, StreamReader } from "../domain/upstream/dialect.ts";
 import type { UpstreamEvents, UpstreamExchange, UpstreamFailure } from "../domain/upstream/upstream.ts";
 import type { Call, Client, LeavePolicy, Settled, UpstreamHeaders } from "./call.ts";
 import type { Engine } from "./engine.ts";
-import { chargeOfReading, chargeWithoutUsage, costSeen } from "./meter.ts";
+import { chargeAsSaid, chargeOfReading, chargeWithoutUsage, costSeen } from "./meter.ts";
 
 /** A plain answer beyond this is no chat completion; it is not read to its end. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
@@ -144,11 +144,11 @@ export class Attempt implements UpstreamEvents, InFlightItem {
     }
     const body = joined(this.chunks, this.size);
     if (this.status < 200 || this.status >= 300) {
-      this.settle(chargeWithoutUsage(0n, null, undefined, this.circumstances("upstream_error")), (settled) => this.passError(body, settled));
+      this.settleAsSaid(chargeWithoutUsage(0n, null, undefined, this.circumstances("upstream_error")), (settled) => this.passError(body, settled));
       return;
     }
     const reading = this.call.dialect.plain.read(body);
-    this.settle(this.chargeOf(reading, "ok"), (settled) => this.client.answer(this.status, this.headers, body, settled));
+    this.settleAsSaid(this.chargeOf(reading, "ok"), (settled) => this.client.answer(this.status, this.headers, body, settled));
   }
 
   fail(failure: UpstreamFailure): void {
@@ -181,7 +181,7 @@ export class Attempt implements UpstreamEvents, InFlightItem {
     // (GATE 5.3). A response tells its usage in its last event alone.
     const reading: Reading = seen.complete || this.call.dialect.route !== "chat_completions" ? seen : { ...seen, usage: undefined, problem: "missing" };
     const charge = this.chargeOf(reading, reading.complete ? "ok" : "cut_short");
-    this.settle(charge, (settled) => this.client.end(stream.release(), settled));
+    this.settleAsSaid(charge, (settled) => this.client.end(stream.release(), settled));
   }
 
   private giveUp(status: AttemptStatus, estimated: EstimateReason, cost: bigint): void {
@@ -230,6 +230,17 @@ export class Attempt implements UpstreamEvents, InFlightItem {
   private circumstances(status: AttemptStatus): { status: AttemptStatus; httpStatus: number | null; durationMs: number } {
     const durationMs = Math.round(this.engine.clock.monotonic() - this.startedMs);
     return { status: this.clientGone && status === "ok" ? "client_gone" : status, httpStatus: this.status === 0 ? null : this.status, durationMs };
+  }
+
+  /** Where the provider is a gateway, what it charged stands as it is; nobody prices a call twice. */
+  private settleAsSaid(charge: Charge, then: (settled: Settled) => void): void {
+    if (this.exchange?.saidCost === undefined) {
+      this.settle(charge, then);
+      return;
+    }
+    // Whoever leaves while it is asked changes nothing any more.
+    this.settling = true;
+    this.exchange.saidCost((said) => this.settle(said === undefined ? charge : chargeAsSaid(charge, said), then));
   }
 
   private settle(charge: Charge, then: (settled: Settled) => void): void {

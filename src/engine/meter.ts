@@ -4,6 +4,7 @@ import type { AttemptStatus, Charge, EntryLine, EstimateReason } from "../domain
 import { costOf, dearestTextRates, type Cost } from "../domain/pricing/cost.ts";
 import type { Price } from "../domain/pricing/price.ts";
 import type { Reading } from "../domain/upstream/dialect.ts";
+import type { SaidCost } from "../domain/upstream/said-cost.ts";
 import { inputTokens, outputTokens, type UsageLine } from "../domain/usage/usage.ts";
 
 interface Circumstances {
@@ -32,6 +33,11 @@ export function chargeOfReading(reading: Reading, price: Price | undefined, held
 /** A charge without usage: nothing for what never reached a model (5.2), the whole hold for what may have (5.3, 5.5, 5.7). */
 export function chargeWithoutUsage(cost: NanoUsd, estimated: EstimateReason | null, reading: Reading | undefined, at: Circumstances): Charge {
   return { ...blank(reading, at), cost, estimated };
+}
+
+/** A gateway's own cost in place of ours; its ledger has the lines. */
+export function chargeAsSaid(charge: Charge, { nanoUsd, estimated }: SaidCost): Charge {
+  return { ...charge, cost: nanoUsd, estimated, lines: [], priceVersion: "gateway", unpriced: false };
 }
 
 /** GATE 5.5, `on_disconnect: cancel`: the input's bound and what was seen, never more than the hold. */

@@ -1,3 +1,5 @@
+import type { SaidCost } from "./said-cost.ts";
+
 /** One request to a provider. Headers are a flat list: name, value, name, value. */
 export interface UpstreamRequest {
   /** Scheme, host and port, such as `https://api.openai.com`. */
@@ -39,6 +41,11 @@ export interface UpstreamExchange {
   resume(): void;
   /** Gives the exchange up; `fail` is not called afterwards. */
   cancel(): void;
+  /**
+   * What the server itself says that this exchange cost: a gateway, whose cost is taken as it is. Asked once, when the answer is complete; absent where
+   * nobody believes servers. `then` may be called in the same turn.
+   */
+  saidCost?(then: (said: SaidCost | undefined) => void): void;
 }
 
 /** Sends requests to providers. A reused connection that dies before the first byte of an answer is replaced once by a fresh one (GATE 5.4). */

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { TollgateError } from "../../base/errors.ts";
+import { formatNanoUsd } from "../../base/money.ts";
 import type { OpenAttempt, Refusal } from "../../domain/limits/books.ts";
 import type { Deployment } from "../../domain/upstream/deployment.ts";
+import { HELD_HEADER } from "../../domain/upstream/said-cost.ts";
 import type { Client, Settled, UpstreamHeaders } from "../../engine/call.ts";
 import type { CallHandle } from "../../engine/engine.ts";
 import type { Identity } from "../../engine/manage/directory.ts";
@@ -71,6 +73,8 @@ export class CallAnswer implements Client {
   head(status: number, headers: UpstreamHeaders, attempt: OpenAttempt, deployment: Deployment): void {
     if (this.left) return;
     const list = this.headers(headers, attempt, deployment);
+    // Before the cost is known, what is held; also how a program knows that this is a Tollgate, which it may ask for the cost.
+    list.push(HELD_HEADER, formatNanoUsd(attempt.hold.nanoUsd));
     if (this.trailers) list.push("trailer", "x-litellm-response-cost, x-tollgate-held, x-tollgate-estimated");
     this.writeHead(status, list);
     this.response.flushHeaders();

@@ -26,9 +26,10 @@ export function spendLogRow(entry: Entry): string {
   return `{"spend":${exact(entry.cost)},${row.slice(1)}`;
 }
 
-/** One request with all its entries, and the refusal if there was one. */
-export async function requestDetails(store: LedgerStore, requestId: string, refusal: RefusalRecord | undefined): Promise<string> {
+/** One request with all its entries, and the refusal if there was one. A key that asks sees what its own request cost, and nothing of others. */
+export async function requestDetails(store: LedgerStore, requestId: string, refusal: RefusalRecord | undefined, askingKeyId?: string): Promise<string> {
   const entries = await store.entries({ requestId, limit: 100, ascending: true });
+  if (askingKeyId !== undefined) return ownRequest(requestId, entries.filter((entry) => entry.keyId === askingKeyId));
   if (entries.length === 0 && refusal === undefined) throw new TollgateError("not_found", `No request ${requestId} is in the ledger. Use the id of the x-litellm-call-id header.`);
   const total = entries.reduce((sum, entry) => sum + BigInt(entry.cost), 0n);
   return JSON.stringify({
@@ -40,6 +41,15 @@ export async function requestDetails(store: LedgerStore, requestId: string, refu
       limit: refusal.refusal.limit.cap.toString(), spent: refusal.refusal.spent.toString(), held: refusal.refusal.held.toString(), measure: refusal.refusal.limit.measure,
     },
   });
+}
+
+function ownRequest(requestId: string, entries: readonly Entry[]): string {
+  if (entries.length === 0) throw new TollgateError("not_found", `No request ${requestId} of this key is in the ledger. Use the id of the x-litellm-call-id header.`);
+  const cost = formatNanoUsd(entries.reduce((sum, entry) => sum + BigInt(entry.cost), 0n));
+  const shown = entries.map(entryDetails).map(({ id, kind, at, model, route, status, estimated, unpriced, inputTokens, outputTokens, cachedTokens, cost: own, held, overage, lines }) => ({
+    id, kind, at, model, route, status, estimated, unpriced, inputTokens, outputTokens, cachedTokens, cost: own, held, overage, lines,
+  }));
+  return JSON.stringify({ request_id: requestId, cost, entries: shown });
 }
 
 function entryDetails(entry: Entry): Record<string, unknown> {

@@ -75,21 +75,23 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
   };
 }
 
-type Report = (query: URLSearchParams) => Promise<string>;
+/** @param keyId of a key that may see only what it sent itself */
+type Report = (query: URLSearchParams, keyId: string | undefined) => Promise<string>;
 
 const OPEN_TO_ALL = new Set(["/health/liveliness", "/health/liveness", "/health/readiness", "/routes"]);
 const OPEN_TO_KEYS = new Set(["/v1/models", "/models"]);
+const ONE_REQUEST = /^\/v1\/tollgate\/requests\/([0-9A-Z]{26})$/;
 
 async function serve(options: RouterOptions, report: Report, request: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams): Promise<void> {
   const { plane, observer } = options;
   try {
     const open = OPEN_TO_ALL.has(path) || (path === "/metrics" && !options.metricsAuth);
-    if (!open && !plane.identify(request, plane.clock.now()).isMaster && !OPEN_TO_KEYS.has(path)) {
-      throw new TollgateError("forbidden", "Only the master key may do this.");
-    }
+    const identity = open ? undefined : plane.identify(request, plane.clock.now());
+    const keyId = identity === undefined || identity.isMaster ? undefined : (identity.keyId ?? "");
+    if (keyId !== undefined && !OPEN_TO_KEYS.has(path) && !ONE_REQUEST.test(path)) throw new TollgateError("forbidden", "Only the master key may do this.");
     // What is settled is read: entries that wait for the next batch go to the ledger now.
     options.flush();
-    const answer = await report(query);
+    const answer = await report(query, keyId);
     const status = path === "/health/readiness" && !options.ready() ? 503 : 200;
     send(response, status, answer, path === "/metrics" ? observer.registry.contentType : "application/json");
   } catch (error) {
@@ -106,8 +108,8 @@ function refuse(plane: DataPlane, response: ServerResponse, error: unknown, head
 }
 
 function detailRoute(options: RouterOptions, path: string): Report | undefined {
-  const requestId = /^\/v1\/tollgate\/requests\/([0-9A-Z]{26})$/.exec(path)?.[1];
-  return requestId === undefined ? undefined : () => requestDetails(options.store, requestId, options.observer.refusals.get(requestId));
+  const requestId = ONE_REQUEST.exec(path)?.[1];
+  return requestId === undefined ? undefined : (_, keyId) => requestDetails(options.store, requestId, options.observer.refusals.get(requestId), keyId);
 }
 
 /** Every route once, with its methods; a name in braces stands for one part of a path. */

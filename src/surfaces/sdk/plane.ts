@@ -40,8 +40,8 @@ export interface SdkPlane {
   /** @throws TollgateError `unknown_model`, `missing_key`, `config_invalid` */
   route(query: RouteQuery): Deployment;
   readonly tracked: TrackedSends;
-  /** Sends through this `fetch`. */
-  upstreamOver(fetch: typeof globalThis.fetch): Upstream;
+  /** Sends through this `fetch`. @param ask how the same server is asked for something else, where it is a gateway */
+  upstreamOver(fetch: typeof globalThis.fetch, ask: (path: string, signal: AbortSignal) => Promise<Response>): Upstream;
   /** Whose price holds for what a tracked `fetch` sends to this address. */
   trackedRoute(query: TrackedQuery): Deployment;
 }

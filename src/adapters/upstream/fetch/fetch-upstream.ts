@@ -1,9 +1,13 @@
+import type { SaidCost } from "../../../domain/upstream/said-cost.ts";
 import type { FailurePhase, Upstream, UpstreamEvents, UpstreamExchange, UpstreamRequest } from "../../../domain/upstream/upstream.ts";
+import { gatewayCost, type AskServer } from "./gateway-cost.ts";
 import { describe, isTimeOut, neverConnected } from "./failure.ts";
 
 export interface FetchUpstreamOptions {
   /** Asked for each request, so that a test or a tracer may replace the global `fetch` at any time. */
   readonly fetch?: () => typeof globalThis.fetch;
+  /** Where the server may be a gateway whose own cost counts: how it is asked. */
+  readonly ask?: AskServer;
 }
 
 /**
@@ -17,8 +21,8 @@ export function createFetchUpstream(options: FetchUpstreamOptions = {}): Upstrea
   const current = options.fetch ?? (() => globalThis.fetch);
   return {
     send(request, events) {
-      const exchange = new FetchExchange(events);
-      void exchange.run(request, current());
+      const exchange = options.ask === undefined ? new FetchExchange(request, events) : new GatewayExchange(request, events, options.ask);
+      void exchange.run(current());
       return exchange;
     },
   };
@@ -29,6 +33,9 @@ const ORIGIN = /^https?:\/\/[^/?#]+$/;
 const OF_THE_WIRE: ReadonlySet<string> = new Set(["content-encoding", "content-length", "transfer-encoding"]);
 
 class FetchExchange implements UpstreamExchange {
+  protected readonly request: UpstreamRequest;
+  protected status = 0;
+  protected headers: Readonly<Record<string, string>> = {};
   private readonly events: UpstreamEvents;
   private readonly controller = new AbortController();
   private phase: FailurePhase = "connect";
@@ -36,7 +43,8 @@ class FetchExchange implements UpstreamExchange {
   private paused = false;
   private wake: (() => void) | undefined;
 
-  constructor(events: UpstreamEvents) {
+  constructor(request: UpstreamRequest, events: UpstreamEvents) {
+    this.request = request;
     this.events = events;
   }
 
@@ -57,7 +65,8 @@ class FetchExchange implements UpstreamExchange {
     this.controller.abort();
   }
 
-  async run(request: UpstreamRequest, fetch: typeof globalThis.fetch): Promise<void> {
+  async run(fetch: typeof globalThis.fetch): Promise<void> {
+    const { request } = this;
     try {
       const url = urlOf(request);
       const headers = headersOf(request);
@@ -68,7 +77,9 @@ class FetchExchange implements UpstreamExchange {
       const response = await fetch(url, { method: "POST", headers, body: request.body as Uint8Array<ArrayBuffer>, redirect: "manual", signal: this.controller.signal });
       if (this.over) return;
       this.phase = "body";
-      this.tell(() => this.events.head(response.status === 0 ? 302 : response.status, plainHeaders(response.headers)));
+      this.status = response.status === 0 ? 302 : response.status;
+      this.headers = plainHeaders(response.headers);
+      this.tell(() => this.events.head(this.status, this.headers));
       if (response.body !== null) await this.read(response.body);
       if (this.over) return;
       this.over = true;
@@ -116,6 +127,20 @@ class FetchExchange implements UpstreamExchange {
         throw error;
       });
     }
+  }
+}
+
+/** One whose server may be a gateway. */
+class GatewayExchange extends FetchExchange {
+  private readonly ask: AskServer;
+
+  constructor(request: UpstreamRequest, events: UpstreamEvents, ask: AskServer) {
+    super(request, events);
+    this.ask = ask;
+  }
+
+  saidCost(then: (said: SaidCost | undefined) => void): void {
+    gatewayCost(this.request, this.status, this.headers, this.ask, then);
   }
 }
 

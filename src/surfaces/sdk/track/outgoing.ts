@@ -14,6 +14,8 @@ export interface Outgoing {
   readonly payer: Payer;
   /** Sends other bytes in place of the body. */
   send(fetch: Fetch, body: Uint8Array, signal: AbortSignal): Promise<Response>;
+  /** Asks the same server for something else, with the same credentials. */
+  ask(fetch: Fetch, path: string, signal: AbortSignal): Promise<Response>;
 }
 
 export function methodOf(input: FetchInput, init: FetchInit | undefined): string {
@@ -39,6 +41,12 @@ export function outgoing(input: FetchInput, init: FetchInit | undefined, url: UR
       const { duplex: _, ...rest } = (init ?? {}) as FetchInit & { duplex?: unknown };
       const ofRequest = isRequest(input) ? { redirect: input.redirect, keepalive: input.keepalive, credentials: input.credentials } : {};
       return fetch(url.href, { ...ofRequest, ...rest, method: "POST", headers, body: body as Uint8Array<ArrayBuffer>, signal });
+    },
+    ask(fetch, path, signal) {
+      const { duplex: _, body: __, ...rest } = (init ?? {}) as FetchInit & { duplex?: unknown };
+      const asking = new Headers(headers);
+      for (const name of [...asking.keys()]) if (name.startsWith("content-")) asking.delete(name);
+      return fetch(`${url.origin}${path}`, { ...rest, method: "GET", headers: asking, redirect: "error", signal });
     },
   };
 }

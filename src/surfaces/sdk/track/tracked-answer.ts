@@ -28,9 +28,11 @@ export function errorResponse(error: TollgateError, url: string, callId: string,
 /** The provider's answer with its own status, headers and address, around other bytes. */
 export function answerLike(original: Response, body: Uint8Array | ReadableStream<Uint8Array>): Response {
   const { status, statusText } = original;
-  const response = new Response(NO_BODY.has(status) ? null : (body as Uint8Array<ArrayBuffer>), { status, statusText, headers: original.headers });
+  // A copy: servers such as Hono's put a Response of their own in place of the global one, which keeps the very headers that it is given.
+  const headers = new Headers(original.headers);
   // A withheld event makes the body shorter than was said.
-  if (!(body instanceof Uint8Array)) response.headers.delete("content-length");
+  if (!(body instanceof Uint8Array)) headers.delete("content-length");
+  const response = new Response(NO_BODY.has(status) ? null : (body as Uint8Array<ArrayBuffer>), { status, statusText, headers });
   Object.defineProperty(response, "redirected", { value: original.redirected });
   Object.defineProperty(response, "type", { value: original.type });
   return withUrl(response, original.url);

@@ -45,7 +45,7 @@ export async function trackedCall<Answer extends object, Event>(plane: SdkPlane,
   const client: AttemptClient = new AttemptClient((attempt) => plane.watch.expect(attempt.facts.attemptId, (settled) => client.settledAs(settled)));
   try {
     const payer = payerOf(plane, wrapper, sent.payer);
-    start(plane, kind, client, { id, sent, body, payer, fetch: asTheWire(fetch, sent, wire), log });
+    start(plane, kind, client, { id, sent, body, payer, fetch, wired: asTheWire(fetch, sent, wire), log });
   } catch (error) {
     if (!(error instanceof TollgateError)) throw error;
     log.failed([], error);
@@ -89,17 +89,19 @@ interface Start {
   readonly body: Uint8Array;
   readonly payer: Payer;
   readonly fetch: Fetch;
+  /** `fetch` as the engine uses it. */
+  readonly wired: Fetch;
   readonly log: CallLog;
 }
 
-function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, client: AttemptClient, { id, sent, body, payer, fetch, log }: Start): void {
+function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, client: AttemptClient, { id, sent, body, payer, fetch, wired, log }: Start): void {
   checkTags(payer.tags);
   const dialect = plane.dialects[kind.type];
   const request = dialect.read(body);
   const params = plane.callbacks.any ? (JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>) : {};
   log.set({ model: request.model, messages: kind.input(params), payer, stream: request.stream }, false);
   const deployment = { ...plane.trackedRoute({ url: sent.url, model: request.model, route: kind.route }), origin: TRACKED_ORIGIN, headers: [TRACKED_HEADER, id] };
-  plane.tracked.add(id, { origin: sent.url.origin, upstream: plane.upstreamOver(fetch) });
+  plane.tracked.add(id, { origin: sent.url.origin, upstream: plane.upstreamOver(wired, (path, signal) => asMetered(() => sent.ask(fetch, path, signal))) });
   try {
     client.handle = plane.engine.start({
       requestId: id, at: plane.clock.now(), route: kind.route, dialect, request, body, charges: chargesOf(plane, payer, request.model, id), deployments: [deployment],
