@@ -42,6 +42,7 @@ export const COLUMNS: readonly Column[] = [
   column("price_version", "text", (entry) => entry.priceVersion),
   column("duration_ms", "number", (entry) => entry.durationMs),
   column("response_id", "text", (entry) => entry.responseId),
+  column("saved_usd", "usd", (entry) => (entry.saved === undefined ? null : BigInt(entry.saved))),
   column("metadata", "text", (entry) => entry.metadata),
 ];
 

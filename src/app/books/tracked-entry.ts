@@ -25,6 +25,7 @@ export interface TrackedEntry {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly cachedTokens: number;
+  /** `cached`: answered from the response cache, for $0. */
   readonly status: string;
   /** Why the cost is not what a provider reported; `null` if it is. */
   readonly estimated: string | null;
@@ -32,6 +33,8 @@ export interface TrackedEntry {
   readonly unpriced: boolean;
   readonly responseId: string | null;
   readonly durationMs: number;
+  /** Dollars that an answer from the response cache would have cost, exact decimal text; `null` for every other entry. */
+  readonly saved: string | null;
 }
 
 export function trackedEntry(entry: Entry): TrackedEntry {
@@ -43,5 +46,6 @@ export function trackedEntry(entry: Entry): TrackedEntry {
     lines: entry.lines === null ? [] : (JSON.parse(entry.lines) as EntryLine[]).map(costLine),
     inputTokens: entry.inputTokens, outputTokens: entry.outputTokens, cachedTokens: entry.cachedTokens, status: entry.status,
     estimated: entry.estimated, unpriced: entry.unpriced, responseId: entry.responseId, durationMs: entry.durationMs,
+    saved: entry.saved === undefined ? null : formatNanoUsd(BigInt(entry.saved)),
   };
 }

@@ -14,15 +14,18 @@ export interface CostSums {
   readonly outputTokens: number;
   readonly cachedTokens: number;
   readonly costNanoUsd: NanoUsd;
+  /** Requests that the response cache answered, and what they would have cost. */
+  readonly hits: number;
+  readonly savedNanoUsd: NanoUsd;
 }
 
-export const NO_COSTS: CostSums = { requests: 0, failed: 0, estimated: 0, unpriced: 0, inputTokens: 0, outputTokens: 0, cachedTokens: 0, costNanoUsd: 0n };
+export const NO_COSTS: CostSums = { requests: 0, failed: 0, estimated: 0, unpriced: 0, inputTokens: 0, outputTokens: 0, cachedTokens: 0, costNanoUsd: 0n, hits: 0, savedNanoUsd: 0n };
 
 export function addSums(a: CostSums, b: CostSums): CostSums {
   return {
     requests: a.requests + b.requests, failed: a.failed + b.failed, estimated: a.estimated + b.estimated, unpriced: a.unpriced + b.unpriced,
     inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens, cachedTokens: a.cachedTokens + b.cachedTokens,
-    costNanoUsd: a.costNanoUsd + b.costNanoUsd,
+    costNanoUsd: a.costNanoUsd + b.costNanoUsd, hits: a.hits + b.hits, savedNanoUsd: a.savedNanoUsd + b.savedNanoUsd,
   };
 }
 
@@ -30,16 +33,16 @@ export function subtractSums(a: CostSums, b: CostSums): CostSums {
   return {
     requests: a.requests - b.requests, failed: a.failed - b.failed, estimated: a.estimated - b.estimated, unpriced: a.unpriced - b.unpriced,
     inputTokens: a.inputTokens - b.inputTokens, outputTokens: a.outputTokens - b.outputTokens, cachedTokens: a.cachedTokens - b.cachedTokens,
-    costNanoUsd: a.costNanoUsd - b.costNanoUsd,
+    costNanoUsd: a.costNanoUsd - b.costNanoUsd, hits: a.hits - b.hits, savedNanoUsd: a.savedNanoUsd - b.savedNanoUsd,
   };
 }
 
 export function isNothing(sums: CostSums): boolean {
-  return sums.requests === 0 && sums.costNanoUsd === 0n && sums.inputTokens === 0 && sums.outputTokens === 0 && sums.cachedTokens === 0 && sums.estimated === 0 && sums.unpriced === 0 && sums.failed === 0;
+  return sums.requests === 0 && sums.costNanoUsd === 0n && sums.inputTokens === 0 && sums.outputTokens === 0 && sums.cachedTokens === 0 && sums.estimated === 0 && sums.unpriced === 0 && sums.failed === 0 && sums.hits === 0 && sums.savedNanoUsd === 0n;
 }
 
 /** The members of an entry that count. */
-export type CountedEntry = Pick<Entry, "kind" | "status" | "estimated" | "unpriced" | "inputTokens" | "outputTokens" | "cachedTokens" | "cost">;
+export type CountedEntry = Pick<Entry, "kind" | "status" | "estimated" | "unpriced" | "inputTokens" | "outputTokens" | "cachedTokens" | "cost" | "saved">;
 
 /** What one entry adds; nothing for an adjustment, which is no cost (GATE 1.3). */
 export function sumsOfEntry(entry: CountedEntry): CostSums {
@@ -48,10 +51,11 @@ export function sumsOfEntry(entry: CountedEntry): CostSums {
   return {
     requests: charge ? 1 : 0, failed: charge && isFailure(entry.status) ? 1 : 0, estimated: entry.estimated === null ? 0 : 1, unpriced: entry.unpriced ? 1 : 0,
     inputTokens: entry.inputTokens, outputTokens: entry.outputTokens, cachedTokens: entry.cachedTokens, costNanoUsd: BigInt(entry.cost),
+    hits: charge && entry.saved !== undefined ? 1 : 0, savedNanoUsd: BigInt(entry.saved ?? 0),
   };
 }
 
-/** A client that left was served until then; everything else that is not `ok` failed. */
+/** A client that left was served until then, and a cached answer is an answer; everything else that is not `ok` failed. */
 export function isFailure(status: Entry["status"]): boolean {
-  return status !== "ok" && status !== "client_gone";
+  return status !== "ok" && status !== "client_gone" && status !== "cached";
 }

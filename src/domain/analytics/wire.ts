@@ -19,6 +19,9 @@ export interface GroupRow {
   readonly input_tokens: number;
   readonly output_tokens: number;
   readonly cached_tokens: number;
+  /** Absent in the answers of older gateways. */
+  readonly cache_hits?: number;
+  readonly saved_exact?: string;
 }
 
 export function rowOfGroup(group: CostGroup, label: string | undefined): GroupRow {
@@ -27,6 +30,7 @@ export function rowOfGroup(group: CostGroup, label: string | undefined): GroupRo
     group: group.group, label, from: span && isoOf(span.start), to: span && isoOf(span.end), cost: costNanoUsd, cost_exact: formatNanoUsd(costNanoUsd),
     requests: group.requests, failed_requests: group.failed, estimated_entries: group.estimated, unpriced_entries: group.unpriced,
     input_tokens: group.inputTokens, output_tokens: group.outputTokens, cached_tokens: group.cachedTokens,
+    cache_hits: group.hits, saved_exact: formatNanoUsd(group.savedNanoUsd),
   };
 }
 
@@ -34,6 +38,7 @@ export function groupOfRow(row: GroupRow): CostGroup {
   const sums = {
     requests: row.requests, failed: row.failed_requests, estimated: row.estimated_entries, unpriced: row.unpriced_entries,
     inputTokens: row.input_tokens, outputTokens: row.output_tokens, cachedTokens: row.cached_tokens, costNanoUsd: nanoOf(row.cost_exact),
+    hits: row.cache_hits ?? 0, savedNanoUsd: nanoOf(row.saved_exact ?? "0"),
   };
   const span = row.from === undefined || row.to === undefined ? {} : { span: { start: Date.parse(row.from), end: Date.parse(row.to) } };
   return { group: row.group, ...span, ...sums };
@@ -50,6 +55,7 @@ export function rowOfEntry(entry: Entry): Row {
   for (const [name, value] of Object.entries(entry)) row[snake(name)] = value;
   return {
     ...row, at: isoOf(entry.at), cost: formatNanoUsd(BigInt(entry.cost)), held: formatNanoUsd(BigInt(entry.held)), overage: formatNanoUsd(BigInt(entry.overage)),
+    ...(entry.saved === undefined ? {} : { saved: formatNanoUsd(BigInt(entry.saved)) }),
     scopes: entry.scopes.split(","), tags: jsonOr(entry.tags, []), metadata: jsonOr(entry.metadata, null), raw_usage: jsonOr(entry.rawUsage, null),
     lines: (jsonOr(entry.lines, []) as readonly EntryLine[]).map((line) => ({ dimension: line.dimension, quantity: line.quantity, rate: formatDecimal(BigInt(line.rate), 12), per: line.per, cost: formatDecimal(BigInt(line.pico), 12) })),
   };
@@ -61,6 +67,7 @@ export function entryOfRow(row: Row): Entry {
   const lines = row["lines"] as readonly { dimension: string; quantity: number; rate: string; per: string; cost: string }[];
   return {
     ...entry, at: Date.parse(row["at"] as string), cost: String(nanoOf(row["cost"])), held: String(nanoOf(row["held"])), overage: String(nanoOf(row["overage"])),
+    ...(row["saved"] === undefined ? {} : { saved: String(nanoOf(row["saved"])) }),
     scopes: (row["scopes"] as string[]).join(","), tags: textOr(row["tags"]), metadata: textOr(row["metadata"]), rawUsage: textOr(row["raw_usage"]),
     lines: textOr(lines.map((line) => ({ dimension: line.dimension, quantity: line.quantity, rate: picoOf(line.rate), per: line.per, pico: picoOf(line.cost) }))),
   } as unknown as Entry;

@@ -32,7 +32,8 @@ export interface AttemptFacts {
 /** Why a charge is not what a provider reported. */
 export type EstimateReason = "no_status" | "cut_short" | "usage_missing" | "usage_unbelievable" | "client_gone" | "crashed" | "shutdown" | "unpriced" | "rate_guessed";
 
-export type AttemptStatus = "ok" | "upstream_error" | "not_connected" | "cut_short" | "client_gone" | "crashed" | "shutdown" | "timeout";
+/** `cached`: answered from the response cache; nothing was sent (GATE 5.8). */
+export type AttemptStatus = "ok" | "cached" | "upstream_error" | "not_connected" | "cut_short" | "client_gone" | "crashed" | "shutdown" | "timeout";
 
 export interface EntryLine {
   readonly dimension: string;
@@ -61,10 +62,12 @@ export interface Charge {
   /** The provider's usage object, JSON text. */
   readonly rawUsage: string | null;
   readonly durationMs: number;
+  /** Of an answer from the response cache alone: what it cost when it was bought (GATE 5.8). */
+  readonly saved?: NanoUsd;
 }
 
 /** A row of the ledger. Amounts are nano-dollars as decimal text, so that JSON carries them exactly. */
-export interface Entry extends Omit<AttemptFacts, "scopes" | "tags">, Omit<Charge, "cost" | "lines"> {
+export interface Entry extends Omit<AttemptFacts, "scopes" | "tags">, Omit<Charge, "cost" | "lines" | "saved"> {
   readonly id: string;
   readonly kind: EntryKind;
   /** Of an adjustment, the identity of the one counter that it moves; else `null`. */
@@ -75,6 +78,8 @@ export interface Entry extends Omit<AttemptFacts, "scopes" | "tags">, Omit<Charg
   readonly held: string;
   readonly cost: string;
   readonly overage: string;
+  /** Of an answer from the response cache alone, so that all other entries stay as small as they are. */
+  readonly saved?: string;
 }
 
 /** The hold record of the journal: enough to charge the attempt if nothing more is ever heard of it. */
@@ -96,8 +101,8 @@ export type JournalRecord = HoldRecord | SettleRecord;
 /** Builds the one ledger row of an attempt (GATE 5: overage is what exceeds the hold). */
 export function entryOf(facts: AttemptFacts, held: NanoUsd, charge: Charge): Entry {
   // Written out member by member: spreading costs several times as much, and this is done for every attempt.
-  const { cost, lines } = charge;
-  return {
+  const { cost, lines, saved } = charge;
+  const entry: Entry = {
     id: facts.attemptId, kind: "charge", counter: null, requestId: facts.requestId, attemptId: facts.attemptId, at: facts.at, scopes: facts.scopes.join(","),
     keyId: facts.keyId, teamId: facts.teamId, userId: facts.userId, customer: facts.customer,
     model: facts.model, provider: facts.provider, upstreamModel: facts.upstreamModel, deployment: facts.deployment, route: facts.route,
@@ -108,6 +113,7 @@ export function entryOf(facts: AttemptFacts, held: NanoUsd, charge: Charge): Ent
     inputTokens: charge.inputTokens, outputTokens: charge.outputTokens, cachedTokens: charge.cachedTokens,
     answeredModel: charge.answeredModel, responseId: charge.responseId, rawUsage: charge.rawUsage, durationMs: charge.durationMs,
   };
+  return saved === undefined ? entry : { ...entry, saved: saved.toString() };
 }
 
 /** The entry of an attempt whose end was never seen: the full hold (GATE 5.6). */

@@ -1,5 +1,6 @@
 import { formatDecimal, formatNanoUsd } from "../../base/money.ts";
 import { TollgateError } from "../../base/errors.ts";
+import { isFailure } from "../../domain/analytics/sums.ts";
 import type { Entry, EntryLine } from "../../domain/ledger/entry.ts";
 import type { EntryFilter, LedgerStore } from "../../domain/ledger/store.ts";
 import type { RefusalRecord } from "./metrics.ts";
@@ -19,8 +20,8 @@ export function spendLogRow(entry: Entry): string {
     end_user: entry.customer, model: entry.upstreamModel, model_group: entry.model, model_id: entry.deployment, custom_llm_provider: entry.provider,
     total_tokens: entry.inputTokens + entry.outputTokens, prompt_tokens: entry.inputTokens, completion_tokens: entry.outputTokens,
     startTime: new Date(entry.at).toISOString(), endTime: new Date(entry.at + entry.durationMs).toISOString(),
-    cache_hit: "False", request_tags: entry.tags === null ? [] : JSON.parse(entry.tags), metadata: entry.metadata === null ? {} : JSON.parse(entry.metadata),
-    status: entry.status === "ok" || entry.status === "client_gone" ? "success" : "failure",
+    cache_hit: entry.status === "cached" ? "True" : "False", request_tags: entry.tags === null ? [] : JSON.parse(entry.tags), metadata: entry.metadata === null ? {} : JSON.parse(entry.metadata),
+    status: isFailure(entry.status) ? "failure" : "success",
     tollgate: { request_id: entry.requestId, entry_id: entry.id, kind: entry.kind, status: entry.status, estimated: entry.estimated, held: exact(entry.held), overage: exact(entry.overage), unpriced: entry.unpriced },
   });
   return `{"spend":${exact(entry.cost)},${row.slice(1)}`;

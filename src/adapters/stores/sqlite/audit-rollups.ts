@@ -3,7 +3,7 @@ import { formatNanoUsd } from "../../../base/money.ts";
 import { ALL_SCOPE, rollupScopes, type EntryLabels } from "../../../domain/analytics/dimension.ts";
 import { isFailure } from "../../../domain/analytics/sums.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
-import { COUNTERS } from "./rollup-columns.ts";
+import { COUNTERS, isAmount } from "./rollup-columns.ts";
 
 type Count = bigint;
 /** In the order of `COUNTERS`. */
@@ -19,9 +19,10 @@ export interface RecountedRow extends Pick<EntryLabels, "scopes" | "customer" | 
   readonly inputTokens: bigint;
   readonly outputTokens: bigint;
   readonly cachedTokens: bigint;
+  readonly saved: bigint | null;
 }
 
-export const RECOUNTED = "provider, customer, tags, status, estimated, unpriced, input_tokens AS inputTokens, output_tokens AS outputTokens, cached_tokens AS cachedTokens";
+export const RECOUNTED = "provider, customer, tags, status, estimated, unpriced, input_tokens AS inputTokens, output_tokens AS outputTokens, cached_tokens AS cachedTokens, saved";
 
 const SUMS = COUNTERS.map((column) => `sum(${column})`).join(", ");
 const NAMES = COUNTERS.join(", ");
@@ -41,7 +42,7 @@ export class RollupRecount {
     const charge = row.kind === "charge";
     const counts = [
       charge ? 1n : 0n, charge && isFailure(row.status) ? 1n : 0n, row.estimated === null ? 0n : 1n, row.unpriced, row.cost,
-      row.inputTokens, row.outputTokens, row.cachedTokens,
+      row.inputTokens, row.outputTokens, row.cachedTokens, charge && row.saved !== null ? 1n : 0n, row.saved ?? 0n,
     ];
     for (const scope of rollupScopes(row)) this.add(scope, counts);
     this.add(ALL_SCOPE, counts);
@@ -70,8 +71,8 @@ function differenceOf(what: string, found: Counts | undefined, counted: Counts |
   for (const [i, column] of COUNTERS.entries()) {
     const [a, b] = [found?.[i] ?? 0n, counted?.[i] ?? 0n];
     if (a === b) continue;
-    if (column !== "cost") return `${what} say ${a} ${column.replace("_", " ")}, the entries say ${b}.`;
-    return `${what} says $${formatNanoUsd(a)}, the entries say $${formatNanoUsd(b)}: a difference of $${formatNanoUsd(a - b)}.`;
+    if (!isAmount(column)) return `${what} say ${a} ${column.replace("_", " ")}, the entries say ${b}.`;
+    return `${what} ${column === "saved" ? "says that the cache saved" : "says"} $${formatNanoUsd(a)}, the entries say $${formatNanoUsd(b)}: a difference of $${formatNanoUsd(a - b)}.`;
   }
   return null;
 }

@@ -10,10 +10,12 @@ const KIND = "CASE WHEN r.scope = '~untagged' THEN '~tag' WHEN instr(r.scope, ':
 /** Greater than every scope: all of them begin with a letter or `~`. */
 const BEYOND = "\u007f";
 
-const SCOPES = `INSERT INTO rollup_days ${SCOPES_BETWEEN}
+const INSERT = `INSERT INTO rollup_days (kind, day, scope, ${COUNTERS.join(", ")})`;
+
+const SCOPES = `${INSERT} ${SCOPES_BETWEEN}
   SELECT ${KIND}, r.quarter / ${QUARTERS_PER_DAY}, r.scope, ${sums} FROM found CROSS JOIN rollups r
   WHERE r.scope = found.scope AND r.quarter >= ? AND r.quarter < ? GROUP BY r.scope, r.quarter / ${QUARTERS_PER_DAY}`;
-const named = (kind: "model" | "provider"): string => `INSERT INTO rollup_days
+const named = (kind: "model" | "provider"): string => `${INSERT}
   SELECT '~${kind}', r.quarter / ${QUARTERS_PER_DAY}, '~${kind}:' || r.${kind}, ${sums} FROM rollups r
   WHERE r.scope = 'global' AND r.quarter >= ? AND r.quarter < ? GROUP BY 2, 3`;
 

@@ -6,10 +6,10 @@ type Value = string | number | bigint | null;
 const MEMBERS = [
   "id", "kind", "counter", "requestId", "attemptId", "at", "scopes", "keyId", "teamId", "userId", "customer", "model", "provider", "upstreamModel",
   "deployment", "route", "stream", "tags", "metadata", "held", "cost", "overage", "estimated", "status", "httpStatus", "lines",
-  "priceVersion", "unpriced", "inputTokens", "outputTokens", "cachedTokens", "answeredModel", "responseId", "rawUsage", "durationMs",
+  "priceVersion", "unpriced", "inputTokens", "outputTokens", "cachedTokens", "answeredModel", "responseId", "rawUsage", "durationMs", "saved",
 ] as const satisfies readonly (keyof Entry)[];
 
-const AMOUNTS: ReadonlySet<string> = new Set(["held", "cost", "overage"]);
+const AMOUNTS: ReadonlySet<string> = new Set(["held", "cost", "overage", "saved"]);
 
 const columnOf = (member: string): string => member.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
@@ -25,12 +25,13 @@ export function valuesOf(entry: Entry): Value[] {
     entry.model, entry.provider, entry.upstreamModel, entry.deployment, entry.route, entry.stream ? 1 : 0, entry.tags, entry.metadata,
     entry.held, entry.cost, entry.overage, entry.estimated, entry.status, entry.httpStatus, entry.lines, entry.priceVersion,
     entry.unpriced ? 1 : 0, entry.inputTokens, entry.outputTokens, entry.cachedTokens, entry.answeredModel, entry.responseId,
-    entry.rawUsage, entry.durationMs,
+    entry.rawUsage, entry.durationMs, entry.saved ?? null,
   ];
 }
 
 /** An entry as it was written, from a row of `SELECT_ENTRY`. */
 export function entryOfRow(row: object): Entry {
-  const found = row as Omit<Entry, "stream" | "unpriced"> & { stream: number; unpriced: number };
-  return { ...found, stream: found.stream === 1, unpriced: found.unpriced === 1 };
+  const { saved, ...found } = row as Omit<Entry, "stream" | "unpriced" | "saved"> & { stream: number; unpriced: number; saved: string | null };
+  const entry: Entry = { ...found, stream: found.stream === 1, unpriced: found.unpriced === 1 };
+  return saved === null ? entry : { ...entry, saved };
 }

@@ -5,11 +5,11 @@ import { isNothing, subtractSums, sumsOfEntry, type CostSums } from "../../../do
 import type { Entry } from "../../../domain/ledger/entry.ts";
 import { conditionsOf } from "./entry-conditions.ts";
 import { quartersOf } from "./ledger-reader.ts";
-import { COUNTERS, QUARTERS_PER_DAY, SCOPES_BETWEEN, sumsOfRow, SUM_COUNTERS } from "./rollup-columns.ts";
+import { COUNTERS, isAmount, QUARTERS_PER_DAY, SCOPES_BETWEEN, sumsOfRow, SUM_COUNTERS } from "./rollup-columns.ts";
 
 type Value = string | number;
 /** An entry without what no sum needs. */
-type Counted = Pick<Entry, "kind" | "scopes" | "customer" | "tags" | "model" | "provider" | "status" | "estimated" | "cost" | "inputTokens" | "outputTokens" | "cachedTokens"> & { readonly unpriced: number };
+type Counted = Pick<Entry, "kind" | "scopes" | "customer" | "tags" | "model" | "provider" | "status" | "estimated" | "cost" | "inputTokens" | "outputTokens" | "cachedTokens"> & { readonly saved: string | null; readonly unpriced: number };
 
 /** A period's parts: whole quarters, of these whole closed days, and what is cut off at either end as ranges of ids. */
 interface Parts {
@@ -22,7 +22,7 @@ interface Parts {
   readonly crumbs: readonly (readonly [string, string])[];
 }
 
-const R_SUMS = COUNTERS.map((column) => (column === "cost" ? "CAST(sum(r.cost) AS TEXT) AS cost" : `sum(r.${column}) AS ${column}`)).join(", ");
+const R_SUMS = COUNTERS.map((column) => (isAmount(column) ? `CAST(sum(r.${column}) AS TEXT) AS ${column}` : `sum(r.${column}) AS ${column}`)).join(", ");
 
 /**
  * Sums of a period: closed days from daily roll-ups, the rest of its quarters from quarter-hour ones, what is cut off at
@@ -116,9 +116,9 @@ export class PeriodSums {
     const conditions = ["id >= ?", "id < ?", "kind <> 'adjustment'", ...texts].join(" AND ");
     for (const [from, to] of ranges) {
       if (from >= to) continue;
-      const rows = this.prepared(`SELECT kind, scopes, customer, tags, model, provider, status, estimated, unpriced, CAST(cost AS TEXT) AS cost, input_tokens AS inputTokens, output_tokens AS outputTokens, cached_tokens AS cachedTokens FROM entries WHERE ${conditions}`).iterate(from, to, ...values);
+      const rows = this.prepared(`SELECT kind, scopes, customer, tags, model, provider, status, estimated, unpriced, CAST(cost AS TEXT) AS cost, input_tokens AS inputTokens, output_tokens AS outputTokens, cached_tokens AS cachedTokens, CAST(saved AS TEXT) AS saved FROM entries WHERE ${conditions}`).iterate(from, to, ...values);
       for (const row of rows as Iterable<unknown> as Iterable<Counted>) {
-        const sums = sumsOfEntry({ ...row, unpriced: row.unpriced === 1 });
+        const sums = sumsOfEntry({ ...row, unpriced: row.unpriced === 1, saved: row.saved ?? undefined });
         for (const group of by === undefined ? [null] : labelsOf(row, by)) groups.add(group, sums);
       }
     }

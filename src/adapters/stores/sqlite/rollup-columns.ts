@@ -4,15 +4,22 @@ import type { CostSums } from "../../../domain/analytics/sums.ts";
 export const QUARTER_MS = 900_000;
 export const QUARTERS_PER_DAY = 96;
 
-/** What every roll-up counts, in the order of its columns. */
-export const COUNTERS = ["requests", "failed", "estimated", "unpriced", "cost", "input_tokens", "output_tokens", "cached_tokens"] as const;
+/** What every roll-up counts, in the order of its columns. `hits` and `saved` came with schema 2. */
+export const COUNTERS = ["requests", "failed", "estimated", "unpriced", "cost", "input_tokens", "output_tokens", "cached_tokens", "hits", "saved"] as const;
+
+type Counter = (typeof COUNTERS)[number];
+type Amount = "cost" | "saved";
+
+export function isAmount(column: Counter): column is Amount {
+  return column === "cost" || column === "saved";
+}
 
 export const COUNTER_COLUMNS = COUNTERS.map((column) => `${column} INTEGER NOT NULL`).join(", ");
 
 /** Sums of all counters. Amounts are read as text: a JavaScript number would lose what is beyond 2^53. */
-export const SUM_COUNTERS = COUNTERS.map((column) => (column === "cost" ? "CAST(coalesce(sum(cost), 0) AS TEXT) AS cost" : `coalesce(sum(${column}), 0) AS ${column}`)).join(", ");
+export const SUM_COUNTERS = COUNTERS.map((column) => (isAmount(column) ? `CAST(coalesce(sum(${column}), 0) AS TEXT) AS ${column}` : `coalesce(sum(${column}), 0) AS ${column}`)).join(", ");
 
-export type RollupRow = { readonly [C in (typeof COUNTERS)[number]]: C extends "cost" ? string : number };
+export type RollupRow = { readonly [C in Counter]: C extends Amount ? string : number };
 
 /** The sums of a row of `SUM_COUNTERS`. */
 export function sumsOfRow(row: object): CostSums {
@@ -20,6 +27,7 @@ export function sumsOfRow(row: object): CostSums {
   return {
     requests: found.requests, failed: found.failed, estimated: found.estimated, unpriced: found.unpriced, costNanoUsd: BigInt(found.cost),
     inputTokens: found.input_tokens, outputTokens: found.output_tokens, cachedTokens: found.cached_tokens,
+    hits: found.hits, savedNanoUsd: BigInt(found.saved),
   };
 }
 

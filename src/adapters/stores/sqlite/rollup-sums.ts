@@ -16,6 +16,8 @@ class Tally {
   inputTokens = 0;
   outputTokens = 0;
   cachedTokens = 0;
+  hits = 0;
+  saved = 0n;
 
   count(entry: Entry): void {
     if (entry.kind === "charge") {
@@ -28,6 +30,10 @@ class Tally {
     this.inputTokens += entry.inputTokens;
     this.outputTokens += entry.outputTokens;
     this.cachedTokens += entry.cachedTokens;
+    if (entry.saved !== undefined) {
+      if (entry.kind === "charge") this.hits += 1;
+      this.saved += BigInt(entry.saved);
+    }
   }
 
   add(other: Tally): void {
@@ -39,6 +45,8 @@ class Tally {
     this.inputTokens += other.inputTokens;
     this.outputTokens += other.outputTokens;
     this.cachedTokens += other.cachedTokens;
+    this.hits += other.hits;
+    this.saved += other.saved;
   }
 }
 
@@ -78,8 +86,8 @@ class DayRow extends Tally {
 
 const added = COUNTERS.map((column) => `${column} = ${column} + excluded.${column}`).join(", ");
 const marks = COUNTERS.map(() => "?").join(", ");
-const UPSERT_QUARTER = `INSERT INTO rollups VALUES (?, ?, ?, ?, ${marks}) ON CONFLICT (scope, quarter, model, provider) DO UPDATE SET ${added}`;
-const UPSERT_DAY = `INSERT INTO rollup_days VALUES (?, ?, ?, ${marks}) ON CONFLICT (kind, day, scope) DO UPDATE SET ${added}`;
+const UPSERT_QUARTER = `INSERT INTO rollups (scope, quarter, model, provider, ${COUNTERS.join(", ")}) VALUES (?, ?, ?, ?, ${marks}) ON CONFLICT (scope, quarter, model, provider) DO UPDATE SET ${added}`;
+const UPSERT_DAY = `INSERT INTO rollup_days (kind, day, scope, ${COUNTERS.join(", ")}) VALUES (?, ?, ?, ${marks}) ON CONFLICT (kind, day, scope) DO UPDATE SET ${added}`;
 /** A day is closed this long after its end: most of its requests have ended by then, and each one that has not costs a row of its own. */
 const GRACE_QUARTERS = 4;
 
@@ -150,7 +158,7 @@ export class RollupSums {
 }
 
 function values(row: Tally): (number | bigint)[] {
-  return [row.requests, row.failed, row.estimated, row.unpriced, row.cost, row.inputTokens, row.outputTokens, row.cachedTokens];
+  return [row.requests, row.failed, row.estimated, row.unpriced, row.cost, row.inputTokens, row.outputTokens, row.cachedTokens, row.hits, row.saved];
 }
 
 function inOrder<Row>(rows: ReadonlyMap<string, Row>): [string, Row][] {

@@ -1,8 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
+import { migrate, readAsThisSchema, schemaVersionOf, SCHEMA_VERSION } from "./migrate.ts";
 import { ROLLUP_TABLES } from "./rollup-tables.ts";
-
-export const SCHEMA_VERSION = 1;
 
 /** "TLGT": tells a ledger from any other SQLite file. */
 const APPLICATION_ID = 0x544c4754;
@@ -17,7 +16,7 @@ CREATE TABLE entries (
   held INTEGER NOT NULL, cost INTEGER NOT NULL, overage INTEGER NOT NULL,
   estimated TEXT, status TEXT NOT NULL, http_status INTEGER, lines TEXT, price_version TEXT, unpriced INTEGER NOT NULL,
   input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
-  answered_model TEXT, response_id TEXT, raw_usage TEXT, duration_ms REAL NOT NULL
+  answered_model TEXT, response_id TEXT, raw_usage TEXT, duration_ms REAL NOT NULL, saved INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_by_key ON entries (key_id, id);
 CREATE INDEX adjustments ON entries (counter, id) WHERE counter IS NOT NULL;
@@ -62,11 +61,10 @@ export function openForWriting(path: string): DatabaseSync {
     // A file that is not empty must be recognised before anything about it is changed.
     if (tables.count > 0) checkLedger(database, path);
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16000");
-    if (tables.count === 0) {
-      database.exec("BEGIN IMMEDIATE");
-      database.exec(TABLES);
-      database.exec("COMMIT");
-    }
+    database.exec("BEGIN IMMEDIATE");
+    if (tables.count === 0) database.exec(TABLES);
+    else migrate(database);
+    database.exec("COMMIT");
   });
 }
 
@@ -84,6 +82,7 @@ export function openForSharing(path: string): DatabaseSync {
       database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000; BEGIN IMMEDIATE");
       // Another program may have made the tables in between.
       if (isEmpty()) database.exec(TABLES);
+      else migrate(database);
       database.exec(`${SHARED_TABLES} COMMIT`);
       });
   } catch (error) {
@@ -102,6 +101,7 @@ export function openForReading(path: string): DatabaseSync {
   return opened(path, true, (database) => {
     database.exec("PRAGMA busy_timeout = 5000");
     checkLedger(database, path);
+    readAsThisSchema(database);
   });
 }
 
@@ -124,9 +124,9 @@ function checkLedger(database: DatabaseSync, path: string): void {
   if (mark.application_id !== APPLICATION_ID) {
     throw new TollgateError("ledger_unreadable", `${path} is no ledger of Tollgate. Name another data folder.`);
   }
-  const meta = database.prepare("SELECT schema_version AS version FROM meta").get() as { version: number } | undefined;
-  if (meta === undefined) throw new TollgateError("ledger_unreadable", `${path} has lost its version. Restore it from a copy.`);
-  if (meta.version > SCHEMA_VERSION) {
-    throw new TollgateError("ledger_newer", `${path} has schema ${meta.version}, and this version knows ${SCHEMA_VERSION}. Start the newer version of Tollgate.`);
+  const version = schemaVersionOf(database);
+  if (version === undefined) throw new TollgateError("ledger_unreadable", `${path} has lost its version. Restore it from a copy.`);
+  if (version > SCHEMA_VERSION) {
+    throw new TollgateError("ledger_newer", `${path} has schema ${version}, and this version knows ${SCHEMA_VERSION}. Start the newer version of Tollgate.`);
   }
 }
