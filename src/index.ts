@@ -6,7 +6,7 @@ export type { CallOptions } from "./surfaces/sdk/call-options.ts";
 export type { CallbackErrorInfo } from "./surfaces/sdk/callbacks.ts";
 export type { BudgetOptions } from "./surfaces/sdk/charges.ts";
 export type { CompletionFunction, CompletionParams, CompletionParamsPlain, CompletionParamsStreaming, CompletionResponse, CompletionStream, EmbeddingFunction, EmbeddingParams, EmbeddingResponse, Model, ResponsesFunction, ResponsesParams, ResponsesResponse, ResponsesStream } from "./surfaces/sdk/completion-types.ts";
-export type { ContextOptions, Payer, SessionOptions } from "./surfaces/sdk/context.ts";
+export type { ContextOptions, Payer, SessionOptions, TrackOptions } from "./surfaces/sdk/context.ts";
 export type { AnswerWithUsage, CostPerTokenParams, ModelInfo, ModelPrices, TextCall } from "./surfaces/sdk/costs/cost-functions.ts";
 export type { Counted, TokenCounterParams } from "./surfaces/sdk/costs/token-counter.ts";
 export type { Cost, CostLine } from "./surfaces/sdk/cost.ts";

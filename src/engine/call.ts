@@ -26,6 +26,8 @@ export interface Call {
   readonly metadata?: string | null;
   /** Attempts that this request has already made: a retry is an attempt of the same request, with an entry of its own. */
   readonly attemptsBefore?: number;
+  /** No budget shortens the answer: what does not fit whole is refused. */
+  readonly wholeOutput?: boolean;
 }
 
 /** What an admitted and settled attempt came to, for headers. */

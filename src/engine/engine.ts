@@ -10,7 +10,7 @@ import { priceOf, type Deployment } from "../domain/upstream/deployment.ts";
 import type { Upstream, UpstreamFailure } from "../domain/upstream/upstream.ts";
 import { Attempt } from "./attempt.ts";
 import type { Call, Client, EngineSettings, LeavePolicy, Settled } from "./call.ts";
-import { askOf, isPriced } from "./estimate.ts";
+import { askOf, isPriced, maximumOutputOf } from "./estimate.ts";
 
 /** Told what happened, for metrics and the log; must not throw. */
 export interface Observer {
@@ -134,7 +134,7 @@ export class Engine {
     const charges = [...call.charges, deployment.charges];
     const price = priceOf(deployment, this.prices, call.at);
     this.check(call, deployment, charges, isPriced(call.request, price));
-    const ask = askOf(call.request, deployment, this.prices, price);
+    const ask = askOf(call.request, deployment, this.prices, price, call.wholeOutput);
     this.books.open(ask, factsOf(call, deployment, charges, index), charges, (opening) => {
       if (opening.kind === "open") {
         then({ kind: "open", attempt: opening.attempt, deployment, price });
@@ -180,6 +180,9 @@ export class Engine {
       throw new TollgateError("unpriced", `The model "${call.request.model}" has no price${hard ? ", and a hard budget applies" : ""}. Set input_cost_per_token and output_cost_per_token for it in model_list, or use a priced model.`, { param: "model" });
     }
     if (!hard) return;
+    if (call.wholeOutput === true && call.request.declaredCap === undefined && maximumOutputOf(deployment, this.prices) === undefined) {
+      throw new TollgateError("cost_not_boundable", `A hard budget applies, no output cap may be added, and the most that "${call.request.model}" can answer is unknown. Send max_tokens, or let the budget set the cap.`, { param: "max_tokens" });
+    }
     const unbounded = call.request.unbounded(deployment.boundableParams);
     if (unbounded !== undefined) {
       throw new TollgateError("cost_not_boundable", `A hard budget applies, and the cost of "${unbounded}" has no upper bound. Leave it out, or have the operator add it to boundable_params of the deployment.`, { param: unbounded });

@@ -9,7 +9,7 @@ import type { PriceBook } from "../domain/pricing/price.ts";
  * The ask of a request: a sound upper bound from bytes and the output cap, no tokenizer and no learned ratio (GATE 2.1).
  * @returns `undefined` money rates count as zero: without a price only a request without a hard budget gets here
  */
-export function askOf(request: DialectRequest, deployment: Deployment, book: PriceBook, price: Price | undefined): Ask {
+export function askOf(request: DialectRequest, deployment: Deployment, book: PriceBook, price: Price | undefined, wholeOutput = false): Ask {
   const rates = price === undefined ? undefined : ratesOf(request, price);
   const choices = BigInt(request.choices);
   return {
@@ -21,8 +21,14 @@ export function askOf(request: DialectRequest, deployment: Deployment, book: Pri
     inputTokens: BigInt(Math.ceil(request.bytes / 4)),
     outputPerToken: choices,
     declaredCap: request.declaredCap,
-    maximumOutput: deployment.maximumOutput ?? book.info(deployment.provider, deployment.model)?.maximumOutput,
+    maximumOutput: maximumOutputOf(deployment, book),
+    ...(wholeOutput ? { wholeOutput } : {}),
   };
+}
+
+/** The most that a model answers, `undefined` if nobody says. */
+export function maximumOutputOf(deployment: Deployment, book: PriceBook): number | undefined {
+  return deployment.maximumOutput ?? book.info(deployment.provider, deployment.model)?.maximumOutput;
 }
 
 /** The price can hold the request: its text has a rate in and, where the route has output, a rate out. */

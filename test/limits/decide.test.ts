@@ -89,3 +89,15 @@ describe("admission", () => {
     }));
   });
 });
+
+test("a request that may not be shortened is held whole or refused: no cap is lowered, none is added", () => {
+  const whole = (declared: number | undefined, maximum?: number): Ask => ({ ...ask(declared, maximum), wholeOutput: true });
+  const money = (cap: bigint): Standing => standing(limit("nanoUsd", cap), 0n);
+  const need = (cap: bigint): bigint => 150_000n + 600n * cap;
+  expect(decide(ask(1_000), [money(need(500n))])).toMatchObject({ outcome: "admitted", hold: { cap: 500 }, sendCap: 500 });
+  expect(decide(whole(1_000), [money(need(999n))])).toMatchObject({ outcome: "budget_exceeded", needed: need(1_000n) });
+  expect(decide(whole(1_000), [money(need(1_000n))])).toMatchObject({ outcome: "admitted", hold: { cap: 1_000 }, sendCap: undefined });
+  expect(decide(whole(undefined, 2_000), [money(need(1_999n))])).toMatchObject({ outcome: "budget_exceeded", needed: need(2_000n) });
+  expect(decide(whole(undefined, 2_000), [money(need(2_000n))])).toMatchObject({ outcome: "admitted", hold: { cap: 2_000 }, sendCap: undefined });
+  expect(decide(whole(1_000), [{ ...money(need(1_000n)), held: 1n }])).toMatchObject({ outcome: "budget_held" });
+});

@@ -161,6 +161,30 @@ test("GATE 2.2: what is billable and has no reader is refused under a hard budge
   }
 });
 
+test("outputCap: false sends a request as it is or refuses it; without it the budget shortens the answer and says so", async () => {
+  const sdk = await sdkUnderTest({ budgets: [{ maxBudget: "0.001" }] });
+  try {
+    const options = { apiKey: "sk-test", baseURL: `${sdk.provider.url}/v1` };
+    const whole = sdk.tollgate.track(new OpenAI7(options), { outputCap: false });
+    for (const max_tokens of [5_000, undefined]) {
+      const error = await whole.chat.completions.create({ model: "gpt-4o-mini", messages, ...(max_tokens === undefined ? {} : { max_tokens }) }).catch((caught: unknown) => caught);
+      expect(BudgetExceededError.from(error)).toMatchObject({ code: "budget_exceeded", scope: "global" });
+    }
+    expect(sdk.provider.requests.length).toBe(0);
+    await whole.chat.completions.create({ model: "gpt-4o-mini", messages, max_tokens: 500 });
+    expect(sdk.provider.requests[0]?.body).toEqual({ model: "gpt-4o-mini", messages, max_tokens: 500 });
+    // A model whose longest answer nobody knows has no bound.
+    sdk.tollgate.registerModel({ "openai/novel": { input_cost_per_token: 1e-7, output_cost_per_token: 1e-7 } });
+    await expect(whole.chat.completions.create({ model: "novel", messages })).rejects.toMatchObject({ status: 400, error: { tollgate_code: "cost_not_boundable" } });
+    const fetch = sdk.tollgate.track(globalThis.fetch);
+    const shortened = await fetch(`${sdk.provider.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify({ model: "gpt-4o-mini", messages, max_tokens: 5_000 }) });
+    expect((await trackedCost(shortened))?.outputCap).toBeLessThan(5_000);
+    expect(sdk.provider.requests[1]?.body["max_tokens"]).toBe((await trackedCost(shortened))?.outputCap);
+  } finally {
+    await sdk.stop();
+  }
+});
+
 test("nested wrappers meter once, and so does completion over a tracked fetch", async () => {
   const sdk = await sdkUnderTest();
   try {

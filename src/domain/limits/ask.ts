@@ -13,6 +13,8 @@ export interface Ask {
   readonly declaredCap: number | undefined;
   /** The most the model can answer, `undefined` if unknown. */
   readonly maximumOutput: number | undefined;
+  /** The request is sent as it is or not at all: its whole output is held, and no cap is lowered or added. */
+  readonly wholeOutput?: boolean;
 }
 
 /** What was granted and is now held. */

@@ -40,7 +40,7 @@ export function decide(ask: Ask, standings: readonly Standing[]): Decision {
 
 /** Some limit is too tight for what is wanted: now, or for ever. */
 function decideTight(ask: Ask, standings: readonly Standing[], wanted: number): Decision {
-  const floor = BigInt(Math.min(wanted, OUTPUT_FLOOR));
+  const floor = BigInt(ask.wholeOutput === true ? wanted : Math.min(wanted, OUTPUT_FLOOR));
   let granted = BigInt(wanted);
   let tightest: Standing | undefined;
   let tightestMoney: Standing | undefined;
@@ -147,6 +147,7 @@ function undeclaredCap(ask: Ask, standings: readonly Standing[]): number {
       if (tokens === undefined || share < tokens) tokens = share;
     }
   }
+  if (ask.wholeOutput === true && money !== undefined) return Number(maximum);
   const share = money ?? tokens;
   if (share === undefined) return Number(maximum);
   const wanted = share > 64n ? share : 64n;

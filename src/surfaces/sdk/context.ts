@@ -22,6 +22,12 @@ export interface Payer {
   session?: SessionOptions | undefined;
 }
 
+/** Of `track`: who pays for what the target sends, and what may be changed about it. */
+export interface TrackOptions extends Payer {
+  /** `false`: no budget shortens an answer; a request whose whole output does not fit is refused instead. */
+  outputCap?: boolean | undefined;
+}
+
 export interface ContextOptions extends Payer {
   /** Dollars for everything that is called inside this context. */
   maxBudget?: Usd | undefined;

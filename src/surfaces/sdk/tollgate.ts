@@ -5,7 +5,7 @@ import type { Usd } from "./amounts.ts";
 import type { CallbackErrorInfo, Callbacks } from "./callbacks.ts";
 import { CHAT } from "./chat-kind.ts";
 import type { CompletionFunction, EmbeddingFunction, ResponsesFunction } from "./completion-types.ts";
-import { activeContext, mergePayers, runInContext, type ContextOptions, type Payer } from "./context.ts";
+import { activeContext, mergePayers, runInContext, type ContextOptions, type TrackOptions } from "./context.ts";
 import type { AnswerWithUsage, CostFunctions, CostPerTokenParams, ModelInfo, ModelPrices, TextCall } from "./costs/cost-functions.ts";
 import { lazyModelCost } from "./costs/model-cost.ts";
 import type { Counted, TokenCounterParams } from "./costs/token-counter.ts";
@@ -99,13 +99,14 @@ export class Tollgate implements AsyncDisposable {
    * A refusal is answered as a response (422, or 429 while others hold the money), so that the client's own error handling meets it:
    * `BudgetExceededError.from(error)` finds it there.
    *
-   * @param options who pays for what it sends, unless a context or the headers `x-tollgate-user`, `x-tollgate-tags` say otherwise
+   * @param options who pays for what it sends, unless a context or the headers `x-tollgate-user`, `x-tollgate-tags` say otherwise; `outputCap: false` has
+   *   requests refused whose whole output no budget affords, instead of shortened
    * @throws TollgateError `invalid_request` for what is neither
    * @example
    * const client = tollgate.track(new OpenAI(), { user: "user-123" });
    * await client.chat.completions.create({ model: "gpt-4o-mini", messages });
    */
-  readonly track = <T>(target: T, options: Payer = {}): T => trackAnything(target, this.plane, options);
+  readonly track = <T>(target: T, options: TrackOptions = {}): T => trackAnything(target, this.plane, options);
 
   /** Dollars that this process may spend from its start, whenever it is set; `undefined`: no limit. */
   get maxBudget(): Usd | undefined {

@@ -2,7 +2,7 @@ import { TollgateError } from "../../../base/errors.ts";
 import type { CallKind } from "../call-kind.ts";
 import type { CallType } from "../call-record.ts";
 import { CHAT } from "../chat-kind.ts";
-import type { Payer } from "../context.ts";
+import type { TrackOptions } from "../context.ts";
 import type { Cost } from "../cost.ts";
 import { EMBEDDING } from "../embedding-kind.ts";
 import type { SdkPlane } from "../plane.ts";
@@ -29,7 +29,7 @@ export function trackedCost(response: Response): Promise<Cost> | undefined {
  * A `fetch` that meters, prices and caps what it sends, and lets everything else pass untouched.
  * @param plane asked by the first billable request
  */
-export function trackFetch(fetch: Fetch, plane: () => SdkPlane | Promise<SdkPlane>, wrapper: Payer): Fetch {
+export function trackFetch(fetch: Fetch, plane: () => SdkPlane | Promise<SdkPlane>, wrapper: TrackOptions): Fetch {
   const tracked: Fetch = async (input, init) => {
     const url = urlOf(input);
     const what = url === undefined || isMetered() ? undefined : billable(methodOf(input, init), url.pathname);
@@ -52,7 +52,7 @@ export function trackFetch(fetch: Fetch, plane: () => SdkPlane | Promise<SdkPlan
 }
 
 /** It costs money, and nothing here bounds or prices it: refused under a hard budget (GATE 2.2), else it passes. */
-async function unread(plane: SdkPlane, what: Billable, fetch: Fetch, input: Parameters<Fetch>[0], init: Parameters<Fetch>[1], sent: Outgoing, wrapper: Payer): Promise<Response> {
+async function unread(plane: SdkPlane, what: Billable, fetch: Fetch, input: Parameters<Fetch>[0], init: Parameters<Fetch>[1], sent: Outgoing, wrapper: TrackOptions): Promise<Response> {
   const id = plane.ids.next(plane.clock.now());
   const charges = chargesOf(plane, payerOf(plane, wrapper, sent.payer), "", id);
   if (!charges.some((set) => set.limits.some((limit) => limit.hard && limit.measure === "nanoUsd"))) return fetch(input, init);

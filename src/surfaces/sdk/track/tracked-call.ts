@@ -4,7 +4,7 @@ import type { ChargeSet } from "../../../domain/limits/limit.ts";
 import { AttemptClient, type Outcome } from "../attempt-client.ts";
 import type { CallKind } from "../call-kind.ts";
 import { CallLog } from "../call-log.ts";
-import { activeContext, mergePayers, type Payer } from "../context.ts";
+import { activeContext, mergePayers, type Payer, type TrackOptions } from "../context.ts";
 import { costOfAttempts, type Cost } from "../cost.ts";
 import { errorOfRefusal } from "../errors.ts";
 import { checkTags, metadataText, providerErrorOf } from "../perform.ts";
@@ -37,7 +37,7 @@ export function chargesOf(plane: SdkPlane, payer: Payer, model: string, id: stri
  * One billable request of a tracked `fetch`: through the engine like every other call, sent by the program's own `fetch`.
  * @throws what the wrapped `fetch` throws, or the signal's reason
  */
-export async function trackedCall<Answer extends object, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, fetch: Fetch, sent: Outgoing, body: Uint8Array, wrapper: Payer): Promise<Tracked> {
+export async function trackedCall<Answer extends object, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, fetch: Fetch, sent: Outgoing, body: Uint8Array, wrapper: TrackOptions): Promise<Tracked> {
   const id = plane.ids.next(plane.clock.now());
   const log = new CallLog(plane.callbacks, id, kind.type);
   const url = sent.url.href;
@@ -45,7 +45,7 @@ export async function trackedCall<Answer extends object, Event>(plane: SdkPlane,
   const client: AttemptClient = new AttemptClient((attempt) => plane.watch.expect(attempt.facts.attemptId, (settled) => client.settledAs(settled)));
   try {
     const payer = payerOf(plane, wrapper, sent.payer);
-    start(plane, kind, client, { id, sent, body, payer, fetch, wired: asTheWire(fetch, sent, wire), log });
+    start(plane, kind, client, { id, sent, body, payer, fetch, wired: asTheWire(fetch, sent, wire), log, wholeOutput: wrapper.outputCap === false });
   } catch (error) {
     if (!(error instanceof TollgateError)) throw error;
     log.failed([], error);
@@ -92,9 +92,10 @@ interface Start {
   /** `fetch` as the engine uses it. */
   readonly wired: Fetch;
   readonly log: CallLog;
+  readonly wholeOutput: boolean;
 }
 
-function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, client: AttemptClient, { id, sent, body, payer, fetch, wired, log }: Start): void {
+function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, client: AttemptClient, { id, sent, body, payer, fetch, wired, log, wholeOutput }: Start): void {
   checkTags(payer.tags);
   const dialect = plane.dialects[kind.type];
   const request = dialect.read(body);
@@ -105,7 +106,7 @@ function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, cl
   try {
     client.handle = plane.engine.start({
       requestId: id, at: plane.clock.now(), route: kind.route, dialect, request, body, charges: chargesOf(plane, payer, request.model, id), deployments: [deployment],
-      keyId: null, teamId: null, userId: null, customer: payer.user ?? null, tags: payer.tags ?? [], metadata: metadataText(payer.metadata),
+      keyId: null, teamId: null, userId: null, customer: payer.user ?? null, tags: payer.tags ?? [], metadata: metadataText(payer.metadata), ...(wholeOutput ? { wholeOutput } : {}),
     }, client);
   } catch (error) {
     plane.tracked.remove(id);
