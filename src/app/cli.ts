@@ -19,7 +19,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     top: async (options) => (await import("./cli/top.ts")).topCosts(options, terminal),
     optimizing: async () => (await import("./cli/optimize.ts")).optimizing(terminal),
     gateway: findGateway,
-    books: async (place) => (await import("./cli/books.ts")).openBooksFor(place),
+    report: async (options) => (await import("./cli/report.ts")).reportCosts(options, terminal),
     audit: async (place) => (await import("./cli/books.ts")).auditOf(place),
   };
   const code = await runProgram(argv.slice(2), application, terminal);

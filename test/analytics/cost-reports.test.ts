@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CostAnalyzer } from "../../src/app/books/cost-analyzer.ts";
+import { CostMonitor } from "../../src/app/books/cost-monitor.ts";
 import { testGateway } from "../support/gateway.ts";
 
 let gateway: Awaited<ReturnType<typeof testGateway>>;
@@ -29,6 +30,26 @@ test("a filter takes a key's alias as well as its id; rows carry what people cal
   expect((await gateway.call("GET", "/v1/tollgate/labels?of=key")).body["labels"]).toContainEqual({ id, label: "ci" });
   const analyzer = new CostAnalyzer(gateway.url, { apiKey: gateway.master });
   expect(await analyzer.costByKey({ filter: { key: "ci" } })).toMatchObject([{ key: id, label: "ci", requests: 2 }]);
+});
+
+test("a team goes by the id that it was given, or by its alias, in filters, rows and a monitor's budgets, over the URL and in the file", async () => {
+  await gateway.call("POST", "/team/new", { team_id: "search", team_alias: "Search team" });
+  const made = await gateway.call("POST", "/key/generate", { team_id: "search" });
+  expect((await gateway.call("POST", "/v1/chat/completions", { model: gateway.modelNames[0], max_tokens: 50, messages: [{ role: "user", content: "hello" }] }, made.body["key"] as string)).status).toBe(200);
+  await gateway.call("GET", "/v1/tollgate/audit");
+  const cost = (await rows("by=team")).find((row) => row["label"] === "Search team")?.["cost_exact"];
+  for (const place of [gateway.url, gateway.folder]) {
+    const analyzer = new CostAnalyzer(place, { apiKey: gateway.master });
+    expect(await analyzer.by("team")).toContainEqual(expect.objectContaining({ id: "search", label: "Search team", costExact: cost }));
+    for (const team of ["search", "Search team"]) {
+      expect((await analyzer.total({ filter: { team } })).costExact).toBe(cost);
+      const monitor = new CostMonitor(analyzer, { thresholds: {}, budgets: [{ maxBudget: "0.000000001", team }] });
+      expect(await monitor.checkAlerts()).toMatchObject([{ kind: "budget" }]);
+      expect((await monitor.forecast({ filter: { team } })).spentExact).toBe(cost);
+    }
+    await analyzer.close();
+  }
+  expect(await (await gateway.call("GET", "/v1/tollgate/spend?by=team")).body["rows"]).toContainEqual(expect.objectContaining({ group: "search", label: "Search team" }));
 });
 
 test.each([

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
+import { parquetReadObjects } from "hyparquet";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LedgerWriter } from "../../src/adapters/stores/sqlite/ledger-writer.ts";
 import { openForWriting } from "../../src/adapters/stores/sqlite/schema.ts";
@@ -9,15 +10,18 @@ import { GatewayCosts } from "../../src/adapters/costs/gateway/gateway-costs.ts"
 import { MemoryCosts } from "../../src/adapters/costs/memory/memory-costs.ts";
 import { openSqliteReader } from "../../src/adapters/stores/sqlite/store.ts";
 import { CostAnalyzer } from "../../src/app/books/cost-analyzer.ts";
+import { exportCosts } from "../../src/app/books/export-costs.ts";
 import { ulidTime } from "../../src/base/ids.ts";
 import { formatNanoUsd } from "../../src/base/money.ts";
 import { calendarSpans } from "../../src/domain/analytics/calendar.ts";
 import { isTimeUnit, labelsOf, matches, type CostFilter, type GroupBy } from "../../src/domain/analytics/dimension.ts";
 import { Groups, inCostOrder } from "../../src/domain/analytics/groups.ts";
 import type { CostSource, EntriesPage, EntriesQuery, SumsQuery } from "../../src/domain/analytics/source.ts";
+import { plotDailyCosts } from "../../src/charts.ts";
 import { sumsOfEntry } from "../../src/domain/analytics/sums.ts";
 import type { Entry } from "../../src/domain/ledger/entry.ts";
 import { testGateway } from "../support/gateway.ts";
+import { runCli } from "../support/run-cli.ts";
 import { clockChanges } from "../windows/calendars.ts";
 
 /** Printed by fast-check with what failed; `SEED=n` replays. */
@@ -35,14 +39,19 @@ let folder: string;
 beforeEach(() => { folder = mkdtempSync(join(tmpdir(), "tollgate-analytics-")); });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Draft { readonly at: number; readonly cost: bigint; readonly key: "K1" | "K2" | null; readonly customer: string | null; readonly tags: string[]; readonly model: string; readonly status: Entry["status"]; readonly kind: Entry["kind"] }
+interface Draft { readonly at: number; readonly cost: bigint; readonly key: "K1" | "K2" | null; readonly customer: string | null; readonly tags: string[]; readonly model: string; readonly status: Entry["status"]; readonly kind: Entry["kind"]; readonly unpriced: boolean }
 const draft: fc.Arbitrary<Draft> = fc.record({
   // Sixty hours on either side of the change, often on a border.
   at: fc.oneof(fc.integer({ min: -60 * HOUR_MS, max: 60 * HOUR_MS }), fc.integer({ min: -240, max: 240 }).map((quarter) => quarter * 900_000)),
   cost: fc.bigInt({ min: 0n, max: 1n << 40n }), key: fc.constantFrom("K1", "K2", null), customer: fc.constantFrom("ann", "bob:~all", "", null),
-  tags: fc.array(fc.constantFrom("a", "b", "~untagged"), { maxLength: 3 }), model: fc.constantFrom("m", "n\n"), status: fc.constantFrom("ok", "cut_short"),
-  kind: fc.constantFrom("charge", "charge", "charge", "correction", "adjustment"),
+  tags: fc.array(fc.constantFrom("a", "b", "~untagged"), { maxLength: 3 }), model: fc.constantFrom("m", "n\n"), status: fc.constantFrom("ok", "ok", "cut_short", "upstream_error", "client_gone", "crashed", "timeout"),
+  kind: fc.constantFrom("charge", "charge", "charge", "correction", "adjustment"), unpriced: fc.constantFrom(false, false, false, true),
 });
+
+/** What a provider did not report in full is an estimate; what has no price costs nothing and says so; a correction may give back. */
+function costOf({ kind, unpriced, cost }: Draft): bigint {
+  return kind === "correction" ? cost - (1n << 39n) : unpriced ? 0n : cost;
+}
 
 function entryOf(one: Draft, change: number, index: number): Entry {
   const at = change + one.at;
@@ -50,8 +59,8 @@ function entryOf(one: Draft, change: number, index: number): Entry {
   const scopes = one.key === null ? "global,deployment:d" : `global,key:${one.key},deployment:d`;
   return {
     id: `${requestId}.01`, kind: one.kind, counter: one.kind === "adjustment" ? "global|*|lifetime" : null, requestId, attemptId: `${requestId}.01`, at, scopes, keyId: one.key, teamId: null, userId: null, customer: one.customer, model: one.model, provider: "p", upstreamModel: one.model,
-    deployment: "d", route: "chat", stream: false, tags: one.tags.length === 0 ? null : JSON.stringify(one.tags), metadata: null, held: "0", cost: one.cost.toString(), overage: "0", estimated: one.status === "ok" ? null : "cut_short",
-    status: one.status, httpStatus: 200, lines: one.status === "ok" ? JSON.stringify([{ dimension: "input", quantity: 3, rate: "150000", per: "1", pico: "450000" }]) : null, priceVersion: "v", unpriced: false, inputTokens: 3, outputTokens: 4, cachedTokens: 1, answeredModel: null, responseId: null, rawUsage: null, durationMs: 5,
+    deployment: "d", route: "chat", stream: false, tags: one.tags.length === 0 ? null : JSON.stringify(one.tags), metadata: null, held: "0", cost: costOf(one).toString(), overage: "0", estimated: one.status === "ok" || one.status === "upstream_error" ? null : one.status === "timeout" ? "no_status" : one.status,
+    status: one.status, httpStatus: 200, lines: one.status === "ok" ? JSON.stringify([{ dimension: "input", quantity: 3, rate: "150000", per: "1", pico: "450000" }]) : null, priceVersion: "v", unpriced: one.unpriced, inputTokens: 3, outputTokens: 4, cachedTokens: 1, answeredModel: null, responseId: null, rawUsage: null, durationMs: 5,
   } as unknown as Entry;
 }
 
@@ -106,7 +115,7 @@ for (const zone of ZONES) {
         }
         // What the route writes are these digits, not those of a float.
         const answer = await (await fetch(`${gateway.url}/v1/tollgate/costs?by=user&from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`, { headers: { authorization: `Bearer ${gateway.master}` } })).text();
-        expect([...answer.matchAll(/"cost":([\d.]+)/g)].map((match) => match[1])).toEqual(recount(entries, { from, to, by: "user" }).map((group) => formatNanoUsd(group.costNanoUsd)));
+        expect([...answer.matchAll(/"cost":(-?[\d.]+)/g)].map((match) => match[1])).toEqual(recount(entries, { from, to, by: "user" }).map((group) => formatNanoUsd(group.costNanoUsd)));
       }
       for (const order of ["newest", "oldest"] as const) {
         const pages = await Promise.all(Object.values(sources).map((source) => allOf(source, { order, limit: 5, filter: { user: "ann" } })));
@@ -116,6 +125,85 @@ for (const zone of ZONES) {
       await gateway.close();
     }), { numRuns: 6, seed: SEED });
   }, 60_000);
+}
+
+/** Nano-dollars by local day, by arithmetic that shares nothing with the code: a day is what `Intl` calls it. */
+function byDay(zone: string, rows: Iterable<{ readonly at: number; readonly nano: bigint }>): Record<string, bigint> {
+  const dayOf = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short" });
+  const days: Record<string, bigint> = {};
+  for (const { at, nano } of rows) days[dayOf.format(at)] = (days[dayOf.format(at)] ?? 0n) + nano;
+  return nonZero(days);
+}
+
+function nonZero(days: Readonly<Record<string, bigint>>): Record<string, bigint> {
+  return Object.fromEntries(Object.entries(days).filter(([, nano]) => nano !== 0n).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function nano(text: string): bigint {
+  const [, sign, whole = "", fraction = ""] = /^(-?)(\d+)(?:\.(\d{1,9}))?$/.exec(text) ?? [];
+  if (sign === undefined) throw new Error(`${text} is no amount`);
+  return (sign === "-" ? -1n : 1n) * BigInt(whole + fraction.padEnd(9, "0"));
+}
+
+const dated = (rows: readonly { readonly date: string; readonly cost: string }[]): Record<string, bigint> => nonZero(Object.fromEntries(rows.map(({ date, cost }) => [date, nano(cost)])));
+
+/** The days of everything that shows them, in one zone and period. */
+async function daysEverywhere({ place, zone, from, to, apiKey, folder: into }: { place: string; zone: string; from: number; to: number; apiKey: string; folder: string }): Promise<Record<string, Record<string, bigint>>> {
+  const analyzer = new CostAnalyzer(place, { timeZone: zone, apiKey });
+  const period = { from, to };
+  const found: Record<string, Record<string, bigint>> = {};
+  const daily = await analyzer.dailyCosts(period);
+  found["analyzer"] = dated(daily.map(({ date, costExact }) => ({ date, cost: costExact })));
+  const report = await analyzer.report(period);
+  found["report"] = dated(report.daily.map(({ date, costExact }) => ({ date, cost: costExact })));
+  const { svg } = await plotDailyCosts(analyzer, { ...period, path: join(into, "daily.svg") });
+  found["chart"] = dated((JSON.parse((/<metadata>(.*?)<\/metadata>/s.exec(svg)?.[1] ?? "").replaceAll("&quot;", '"')) as { rows: { date: string; cost: string }[] }).rows);
+  const [csv, jsonl, parquet] = ["csv", "jsonl", "parquet"].map((ending) => join(into, `costs.${ending}`)) as [string, string, string];
+  const totals = new Set<string>();
+  for (const path of [csv, jsonl, parquet]) totals.add((await exportCosts(analyzer, { ...period, path, columns: ["time", "cost_usd"] })).totalExact);
+  expect([...totals]).toEqual([(await analyzer.total(period)).costExact]);
+  found["csv"] = byDay(zone, readFileSync(csv, "utf8").trimEnd().split("\r\n").slice(1).map((line) => line.split(",")).map(([time = "", cost = ""]) => ({ at: Date.parse(time), nano: nano(cost) })));
+  found["jsonl"] = byDay(zone, [...readFileSync(jsonl, "utf8").matchAll(/^\{"time":"([^"]+)","cost_usd":([-\d.]+)\}$/gm)].map(([, time = "", cost = ""]) => ({ at: Date.parse(time), nano: nano(cost) })));
+  const bytes = readFileSync(parquet);
+  const rows = await parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer });
+  // Below 2^41 nano-dollars a double still tells one from the next.
+  found["parquet"] = byDay(zone, rows.map((row) => ({ at: (row["time"] as Date).getTime(), nano: BigInt(Math.round(Number(row["cost_usd"]) * 1e9)) })));
+  await analyzer.close();
+  const where = place.startsWith("http") ? ["--url", place, "--key", apiKey] : ["--data", dirname(place)];
+  const run = await runCli(["report", "--by", "day", "--from", new Date(from).toISOString(), "--to", new Date(to).toISOString(), "--time-zone", zone, "--json", ...where]);
+  expect(run).toMatchObject({ code: 0, stderr: "" });
+  const printed = JSON.parse(run.stdout) as { total: { cost_nano_usd: string }; rows: { day: string; cost_nano_usd: string }[] };
+  found["command line"] = nonZero(Object.fromEntries(printed.rows.map((row) => [row.day, BigInt(row.cost_nano_usd)])));
+  expect(formatNanoUsd(BigInt(printed.total.cost_nano_usd))).toBe([...totals][0]);
+  return found;
+}
+
+for (const zone of ZONES) {
+  test(`promise 9: each local day comes to the same nano-dollars in the analyzer, its report, the chart's data, CSV, JSON lines, Parquet, the gateway's answer and \`tollgate report\`, over the clock changes of ${zone}`, async () => {
+    let run = 0;
+    await fc.assert(fc.asyncProperty(fc.constantFrom(...(AROUND[zone] ?? [])), fc.array(draft, { minLength: 1, maxLength: 40 }), fc.integer({ min: -60, max: 20 }), async (change, drafts, start) => {
+      const data = join(folder, `days-${(run += 1)}`);
+      mkdirSync(data);
+      const path = join(data, "ledger.db");
+      const entries = drafts.map((one, i) => entryOf(one, change, i));
+      const database = openForWriting(path);
+      new LedgerWriter(database).write([{ entries, balances: [], lastSequence: 1 }]);
+      database.close();
+      const gateway = await testGateway("tollgate: { log_level: silent }", data);
+      try {
+        for (const [from, to] of [[change - 70 * HOUR_MS, change + 70 * HOUR_MS], [change + start * HOUR_MS + 7 * 60_000, change + 37 * HOUR_MS + 1]] as const) {
+          const naive = byDay(zone, entries.filter((entry) => entry.kind !== "adjustment" && entry.at >= from && entry.at < to).map((entry) => ({ at: entry.at, nano: BigInt(entry.cost) })));
+          for (const place of [path, gateway.url]) {
+            for (const [what, days] of Object.entries(await daysEverywhere({ place, zone, from, to, apiKey: gateway.master, folder: data }))) expect(days, `${what} of ${place}`).toEqual(naive);
+          }
+          const answer = await gateway.call("GET", `/v1/tollgate/costs?by=day&time_zone=${zone}&from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`);
+          expect(dated((answer.body["rows"] as { group: string; cost_exact: string }[]).map((row) => ({ date: row.group, cost: row.cost_exact })))).toEqual(naive);
+        }
+      } finally {
+        await gateway.close();
+      }
+    }), { numRuns: 3, seed: SEED });
+  }, 120_000);
 }
 
 /** An entry with what JSON texts mean: a gateway writes them anew. */
@@ -138,7 +226,7 @@ async function allOf(source: CostSource, query: EntriesQuery): Promise<Entry[]> 
 test("pages by keyset hold every entry once, and arrivals tell what was written in the order of writing", async () => {
   const path = join(folder, "ledger.db");
   const change = Date.UTC(2026, 5, 1);
-  const entries = Array.from({ length: 25 }, (_, i) => entryOf({ at: (i % 2 === 0 ? -1 : 1) * i * 1_000, cost: BigInt(i), key: "K1", customer: "ann", tags: [], model: "m", status: "ok", kind: "charge" }, change, i));
+  const entries = Array.from({ length: 25 }, (_, i) => entryOf({ at: (i % 2 === 0 ? -1 : 1) * i * 1_000, cost: BigInt(i), key: "K1", customer: "ann", tags: [], model: "m", status: "ok", kind: "charge", unpriced: false }, change, i));
   const database = openForWriting(path);
   const writer = new LedgerWriter(database);
   writer.write([{ entries: entries.slice(0, 10), balances: [], lastSequence: 1 }]);

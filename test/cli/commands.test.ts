@@ -88,7 +88,7 @@ describe("report and audit", () => {
     expect(audit).toMatchObject({ agree: true, counters: "live" });
     const remote = ["--url", gateway.url];
     const env = { TOLLGATE_MASTER_KEY: readFileSync(join(folder, "master-key"), "utf8").trim() };
-    for (const by of ["key", "team", "model", "user", "customer", "day", "provider"]) {
+    for (const by of ["key", "team", "model", "user", "customer", "internal-user", "tag", "day", "provider"]) {
       const overHttp = await json(["report", "--by", by, ...remote], env);
       expect(overHttp).toMatchObject({ by, total: { cost_nano_usd: audit.totalNanoUsd } });
       // The gateway has committed what it was asked for, so the file says the same.

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { CostAnalyzer } from "../../src/app/books/cost-analyzer.ts";
 import { printTop, type TopLook } from "../../src/surfaces/cli/top.ts";
 import { TestLedger, usd } from "../monitor/ledger.ts";
 import { runCli } from "../support/run-cli.ts";
@@ -33,6 +35,26 @@ test("top --by customer and tag: the same total, who named none stands apart", a
   expect(await json(["top", "--by", "tag", "--once"])).toMatchObject({ recent: { cost_usd: "3" }, rows: [{ tag: null }, { tag: "x" }] });
 });
 
+test("user is whom calls were for, in every command; customer is the same, and the owner of a key is internal-user", async () => {
+  const now = Date.now();
+  ledger.write([{ at: now - 10_000, user: "ann", cost: usd(1) }, { at: now - 10_000, user: "bob", cost: usd(2) }, { at: now - 10_000, cost: usd(4) }]);
+  const users = [["bob", "2"], ["ann", "1"]];
+  for (const by of ["user", "customer"]) {
+    for (const command of ["report", "top"]) {
+      const { rows } = (await json([command, "--by", by])) as { rows: Record<string, string & { cost_usd: string }>[] };
+      expect(rows.map((row) => [row[by], row["cost_usd"] ?? row["recent"]?.cost_usd]).filter(([user]) => user !== null && user !== ""), command).toEqual(users);
+    }
+    expect(await json(["report", `--${by}`, "bob"])).toMatchObject({ total: { cost_usd: "2" } });
+    expect(await json(["forecast", `--${by}`, "bob"])).toMatchObject({ spentExact: "2" });
+    expect(await json(["export", "--out", join(ledger.folder, `${by}.csv`), `--${by}`, "bob"])).toMatchObject({ rows: 1, totalExact: "2" });
+  }
+  const analyzer = new CostAnalyzer(ledger.path);
+  expect((await analyzer.costByUser({ limit: 3 })).map((row) => [row.user, row.costExact]).filter(([user]) => user !== null)).toEqual(users);
+  await analyzer.close();
+  expect(await json(["report", "--by", "internal-user"])).toMatchObject({ rows: [{ internal_user: "", cost_usd: "7" }] });
+  expect(await json(["report", "--internal-user", "ann"])).toMatchObject({ total: { cost_usd: "0" } });
+});
+
 test("top on a terminal: no more rows than it has, and the total is of all", () => {
   let text = "";
   const sums = { costExact: "1", requests: 1 };
@@ -60,16 +82,16 @@ test("forecast: with too little history it says so and makes no figures", async 
 
 test.each([
   [["top", "--by", "teem"], 2, "usage: "], [["top", "--every", "0"], 2, "--every must be a whole number"], [["top", "--data", "/nowhere"], 1, "not_found: There is no ledger at /nowhere"], [["top", "--url", "http://127.0.0.1:1"], 2, "--url needs --key"],
-  [["forecast", "--budget", "-3"], 2, "--budget must be dollars and a window"], [["forecast", "--budget", "3/often"], 1, "invalid_duration: "], [["forecast", "--data", "/nowhere"], 1, "not_found: "],
+  [["forecast", "--budget", "-3"], 2, "--budget must be dollars and a window"], [["forecast", "--budget", "100"], 2, "write 100/monthly, 100/30d or 100/lifetime"], [["forecast", "--budget", "100/lifetime"], 2, "needs a window that ends"], [["forecast", "--user", "a", "--customer", "b"], 2, "two names of one thing"], [["forecast", "--budget", "3/often"], 1, "invalid_duration: "], [["forecast", "--data", "/nowhere"], 1, "not_found: "],
 ] as const)("%j is refused in one sentence", async (argv, code, sentence) => {
   const run = await runCli([...argv, ...(argv.includes("--data" as never) ? [] : ["--data", ledger.folder])]);
   expect(run).toMatchObject({ code, stdout: "" });
   expect(run.stderr).toContain(sentence);
 });
 
-test("docs/cli.md names every option of both commands", async () => {
+test("docs/cli.md names every option of report, top, forecast and monitor", async () => {
   const rows = readFileSync(fileURLToPath(new URL("../../docs/cli.md", import.meta.url)), "utf8").split("\n");
-  for (const command of ["top", "forecast"]) {
+  for (const command of ["report", "top", "forecast", "monitor"]) {
     const row = rows.find((line) => line.startsWith(`| \`${command}\``)) ?? "";
     const options = [...(await runCli([command, "--help"])).stdout.matchAll(/^ +(?:-\w, )?(--[\w-]+)/gm)].map((match) => match[1] ?? "");
     expect(options.length).toBeGreaterThan(5);

@@ -23,7 +23,7 @@ test("--once: exit 0 without alerts, 3 with; one JSON document in a pipe", async
   ledger.write([{ at: Date.now(), user: "ann", cost: usd(12) }]);
   const quiet = await monitor(["--once", "--daily-limit", "20"]);
   expect([quiet.code, (JSON.parse(quiet.stdout) as { alerts: unknown[] }).alerts, quiet.stderr]).toEqual([0, [], ""]);
-  const loud = await monitor(["--once", "--daily-limit", "10", "--user-limit", "12.000000001", "--budget", "24/monthly", "--budget", "12"]);
+  const loud = await monitor(["--once", "--daily-limit", "10", "--user-limit", "12.000000001", "--budget", "24/monthly", "--budget", "12/lifetime"]);
   expect(loud.code).toBe(3);
   expect((JSON.parse(loud.stdout) as { alerts: { kind: string; spentExact: string }[] }).alerts.map(({ kind, spentExact }) => `${kind} ${spentExact}`)).toEqual(["daily_limit 12", "budget 12", "budget 12"]);
 });

@@ -8,6 +8,7 @@ import { messageOf } from "../../domain/alerts/message.ts";
 import type { Notifier } from "../../domain/alerts/notifier.ts";
 import type { DeliveryRecord, Outbox } from "../../domain/alerts/outbox.ts";
 import { SUMMARIES, summaryOf, summaryPeriod, type SummaryKind } from "../../domain/alerts/summary.ts";
+import { withIds } from "../../domain/analytics/aliases.ts";
 import { Analysis, type AnalysisQuery } from "../../domain/analytics/analysis.ts";
 import type { CostFilter } from "../../domain/analytics/dimension.ts";
 import type { Calendar } from "../../domain/analytics/period.ts";
@@ -99,10 +100,11 @@ export class CostMonitor {
   }
 
   /** What the window will have cost at its end and, with a budget, when that is used up. Says so where there is too little history. */
-  async forecast({ maxBudget, duration = "monthly", filter }: ForecastQuery = {}): Promise<Forecast & { readonly spent: number; readonly spentExact: string }> {
+  async forecast({ maxBudget, duration = "monthly", filter: named }: ForecastQuery = {}): Promise<Forecast & { readonly spent: number; readonly spentExact: string }> {
     const amount = maxBudget === undefined ? null : readAmount(maxBudget, "maxBudget");
     const window = parseDuration(duration, { param: "duration" });
     const { of: { source }, calendar } = await this.examine();
+    const filter = await withIds(source, named);
     const now = await this.now();
     const { start, end } = spanAt({ kind: "aligned", duration: window, zone: calendar.timeZone, weekStart: calendar.weekStart }, now);
     let sums = NO_COSTS;

@@ -5,26 +5,8 @@ import { TollgateError } from "../../base/errors.ts";
 import type { AuditReport } from "../../domain/ledger/store.ts";
 import { ask } from "../../surfaces/cli/gateway-client.ts";
 import type { Place } from "../../surfaces/cli/program.ts";
-import type { SpendRow, SpendSource } from "../../surfaces/cli/report.ts";
-import { spendOf } from "../../surfaces/gateway/spend.ts";
 import { startCommand } from "./command-prefix.ts";
 import { findGateway, runningOn } from "./find-gateway.ts";
-
-/** A gateway's books over HTTP, or the file, read-only. @throws TollgateError `ledger_unreadable`, `ledger_newer`, `usage` */
-export function openBooksFor(place: Place): SpendSource & { close(): void } {
-  if (place.url !== undefined) {
-    const gateway = findGateway(place);
-    return {
-      spend: async (by, { from, to }) => {
-        const query = new URLSearchParams({ by, ...(from === undefined ? {} : { from: new Date(from).toISOString() }), ...(to === undefined ? {} : { to: new Date(to).toISOString() }) });
-        return ((await ask(gateway, `/v1/tollgate/spend?${query}`)) as { rows: SpendRow[] }).rows;
-      },
-      close: () => {},
-    };
-  }
-  const reader = openLedger(place.data);
-  return { spend: (by, period) => spendOf(reader, by, period).catch((error: unknown) => { throw explained(error, place.data); }), close: () => reader.close() };
-}
 
 /** Through the gateway that runs on the folder, with its live counters, or on the file alone. */
 export async function auditOf(place: Place): Promise<{ readonly report: AuditReport; readonly against: "live" | "offline" }> {

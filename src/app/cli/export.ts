@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
 import { TollgateError } from "../../base/errors.ts";
+import { filterOf, type FilterOptions } from "../../surfaces/cli/filter.ts";
+import { periodOf, type PeriodOptions } from "../../surfaces/cli/period.ts";
 import type { Place } from "../../surfaces/cli/program.ts";
 import { wantsJson, writeJson, type Terminal } from "../../surfaces/cli/terminal.ts";
 import { CostAnalyzer } from "../books/cost-analyzer.ts";
@@ -7,18 +9,9 @@ import { exportCosts, type ExportFormat, type ExportOptions, type ExportResult }
 import { findGateway } from "./find-gateway.ts";
 import { stopSignal } from "./stop-signal.ts";
 
-export interface ExportCommand extends Place {
+export interface ExportCommand extends Place, PeriodOptions, FilterOptions {
   readonly out: string;
   readonly format?: ExportFormat | undefined;
-  readonly days?: string | undefined;
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
-  readonly timeZone?: string | undefined;
-  readonly model?: string | undefined;
-  readonly user?: string | undefined;
-  readonly keyName?: string | undefined;
-  readonly team?: string | undefined;
-  readonly tag?: string | undefined;
   readonly columns?: string | undefined;
   readonly lines?: boolean | undefined;
   readonly force?: boolean | undefined;
@@ -43,13 +36,9 @@ export async function exportCommand(command: ExportCommand, terminal: Terminal):
   }
 }
 
-function optionsOf({ format, days, from, to, model, user, keyName, team, tag, columns, lines }: ExportCommand): ExportOptions {
-  if (days !== undefined && !/^[1-9]\d{0,4}$/.test(days)) throw new TollgateError("usage", `--days must be a whole number from 1, not "${days}".`);
-  const bounded = from !== undefined || to !== undefined;
-  return {
-    format, lines, columns: columns?.split(",").map((name) => name.trim()), filter: { model, user, key: keyName, team, tag },
-    ...(days !== undefined ? { days: Number(days) } : bounded ? { from, to } : { from: "2020-01-01" }),
-  };
+function optionsOf(command: ExportCommand): ExportOptions {
+  const { format, columns, lines } = command;
+  return { format, lines, columns: columns?.split(",").map((name) => name.trim()), filter: filterOf(command), ...periodOf(command, Date.now()).span };
 }
 
 function progressOn(terminal: Terminal): ExportOptions["onProgress"] {

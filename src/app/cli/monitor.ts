@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { ALERTS_EXIT, printAlert, printLook, readBudget, type MonitorOptions } from "../../surfaces/cli/monitor.ts";
+import { readBudget } from "../../surfaces/cli/budget.ts";
+import { ALERTS_EXIT, printAlert, printLook, type MonitorOptions } from "../../surfaces/cli/monitor.ts";
 import { sentenceOf } from "../../surfaces/cli/program.ts";
 import type { Terminal } from "../../surfaces/cli/terminal.ts";
 import { CostMonitor, type CostMonitorOptions } from "../books/cost-monitor.ts";
@@ -59,7 +60,7 @@ function withFlags(config: CostMonitorOptions, options: MonitorOptions): CostMon
   const given = Object.keys(limits).length > 0 || budget.length > 0;
   const folder = options.url === undefined && existsSync(options.data) && statSync(options.data).isDirectory() ? options.data : ".";
   return {
-    ...config, ...(given ? { thresholds: { ...config.thresholds, ...limits } } : {}), budgets: [...(config.budgets ?? []), ...budget.map(readBudget)],
+    ...config, ...(given ? { thresholds: { ...config.thresholds, ...limits } } : {}), budgets: [...(config.budgets ?? []), ...budget.map(readBudget).map(({ maxBudget, window }) => ({ maxBudget, ...(window === null ? {} : { duration: window }) }))],
     ...(timeZone === undefined ? {} : { timeZone }), statePath: state ?? config.statePath ?? join(folder, folder === "." ? "tollgate-monitor.db" : "monitor.db"),
   };
 }

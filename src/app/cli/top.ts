@@ -1,7 +1,8 @@
 import { parseNanoUsd } from "../../base/money.ts";
+import { DIMENSION_NAMES } from "../../surfaces/cli/filter.ts";
 import { sentenceOf } from "../../surfaces/cli/program.ts";
 import { wantsJson, type Terminal } from "../../surfaces/cli/terminal.ts";
-import { printTop, TOP_DIMENSIONS, type TopLook, type TopOptions } from "../../surfaces/cli/top.ts";
+import { printTop, type TopLook, type TopOptions } from "../../surfaces/cli/top.ts";
 import type { CostAnalyzer } from "../books/cost-analyzer.ts";
 import { analyzerOf } from "./analyzer-of.ts";
 import { stopSignal } from "./stop-signal.ts";
@@ -42,7 +43,7 @@ function pause(ms: number): Promise<false> {
 }
 
 async function lookAt(analyzer: CostAnalyzer, options: TopOptions): Promise<TopLook> {
-  const dimension = TOP_DIMENSIONS[options.by];
+  const dimension = DIMENSION_NAMES[options.by];
   const now = (await analyzer.analysis()).now();
   const minutes = { from: now - options.minutes * 60_000, to: now + 1 };
   const [recent, today, recentRows, todayRows] = await Promise.all([analyzer.total(minutes), analyzer.total({ days: 1 }), analyzer.by(dimension, minutes), analyzer.by(dimension, { days: 1 })]);

@@ -1,6 +1,6 @@
 import { formatNanoUsd, parseNanoUsd, type NanoUsd } from "../../base/money.ts";
 import type { Dimension } from "../analytics/dimension.ts";
-import type { CostSource } from "../analytics/source.ts";
+import type { CostSource, Name } from "../analytics/source.ts";
 import { alertId, amounts, dollarNumber, isoTime, type AlertScope, type AnomalyAlert } from "./alert.ts";
 import { episodeOf, type Episode } from "./episodes.ts";
 import type { DailyHistory, DaySpan } from "./history.ts";
@@ -57,7 +57,7 @@ export async function anomalyAlerts(source: CostSource, history: DailyHistory, d
       if (episode !== undefined) found.push([label, episode]);
     }
     if (found.length === 0) continue;
-    const names = by === "none" ? new Map<string, string>() : await source.names(by);
+    const names = by === "none" ? new Map<string, Name>() : await source.names(by);
     const rise = ({ day, band }: Episode): bigint => day.cost - band.expected;
     found.sort(([, a], [, b]) => (rise(a) > rise(b) ? -1 : 1));
     for (const [label, episode] of found) alerts.push(await alertOf(source, scopeOf(by === "none" ? "total" : by, label, names), episode, days));
@@ -101,7 +101,7 @@ async function explain(source: CostSource, scope: AlertScope, { day, band }: Epi
       const share = whole > 0n ? Number((rise * 1_000n) / whole) / 1_000 : 0;
       // That everything without a key rose says nothing.
       if (share < SHARE_LEAST || group.group === null) continue;
-      found.push({ dimension, id: group.group, label: names.get(group.group) ?? group.group, cost: dollarNumber(group.costNanoUsd), usual: dollarNumber(usual), rise: dollarNumber(rise), riseExact: formatNanoUsd(rise), share });
+      found.push({ dimension, id: group.group, label: names.get(group.group)?.label ?? group.group, cost: dollarNumber(group.costNanoUsd), usual: dollarNumber(usual), rise: dollarNumber(rise), riseExact: formatNanoUsd(rise), share });
     }
   }
   const most = (dimension: Dimension): Explanation[] => found.filter((one) => one.dimension === dimension).sort((a, b) => b.rise - a.rise).slice(0, EXPLANATIONS_MAX);

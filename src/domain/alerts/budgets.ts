@@ -1,4 +1,5 @@
 import { formatNanoUsd, type NanoUsd } from "../../base/money.ts";
+import { withIds } from "../analytics/aliases.ts";
 import type { Calendar } from "../analytics/period.ts";
 import type { CostSource } from "../analytics/source.ts";
 import { NO_COSTS, addSums, type CostSums } from "../analytics/sums.ts";
@@ -31,11 +32,12 @@ export async function budgetStates(source: CostSource, budgets: readonly Watched
 }
 
 async function stateOf(source: CostSource, budget: WatchedBudget, now: number, calendar: Calendar): Promise<BudgetState> {
-  const filter = budget.scope === null ? undefined : { [budget.scope.dimension]: budget.scope.id };
+  // Keys and teams may be named as people call them.
+  const filter = await withIds(source, budget.scope === null ? undefined : { [budget.scope.dimension]: budget.scope.id });
   const span = budget.duration === null ? spanAt(LIFETIME, now) : spanAt({ kind: "aligned", duration: budget.duration, zone: calendar.timeZone, weekStart: calendar.weekStart }, now);
   let sums = NO_COSTS;
   for (const group of await source.sums({ by: "none", filter, from: span.start, to: Math.min(span.end, now + 1) })) sums = addSums(sums, group);
-  const label = budget.scope === null ? undefined : (await source.names(budget.scope.dimension)).get(budget.scope.id);
+  const label = budget.scope === null ? undefined : (await source.names(budget.scope.dimension)).get(budget.scope.id)?.label;
   return {
     budget, span, sums, scope: budget.scope === null ? TOTAL : { ...budget.scope, label: label ?? budget.scope.id },
     period: span.end === Infinity ? { name: "lifetime", from: isoTime(0), to: null } : { name: dateText(localDayOf(span.start, calendar.timeZone)), from: isoTime(span.start), to: isoTime(span.end) },

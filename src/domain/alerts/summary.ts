@@ -1,7 +1,7 @@
 import { formatNanoUsd } from "../../base/money.ts";
 import { calendarSpan, dateText } from "../analytics/calendar.ts";
 import type { Calendar } from "../analytics/period.ts";
-import type { CostGroup, CostSource } from "../analytics/source.ts";
+import type { CostGroup, CostSource, Name } from "../analytics/source.ts";
 import { NO_COSTS } from "../analytics/sums.ts";
 import { localDayOf } from "../windows/zone.ts";
 import { alertId, isoTime } from "./alert.ts";
@@ -34,7 +34,7 @@ export async function summaryOf(source: CostSource, kind: SummaryKind, now: numb
   const [modelNames, userNames] = await Promise.all([source.names("model"), source.names("user")]);
   const change = total.costNanoUsd - previous.costNanoUsd;
   const against = previous.costNanoUsd === 0n ? "" : `, ${change < 0n ? "" : "+"}${percentOf(change, previous.costNanoUsd)} % against the ${UNITS[kind]} before`;
-  const rows = (groups: readonly CostGroup[], names: ReadonlyMap<string, string>) => groups.map((group) => ({ id: group.group, label: names.get(group.group ?? "") ?? group.group ?? "(none)", costExact: formatNanoUsd(group.costNanoUsd), requests: group.requests }));
+  const rows = (groups: readonly CostGroup[], names: ReadonlyMap<string, Name>) => groups.map((group) => ({ id: group.group, label: names.get(group.group ?? "")?.label ?? group.group ?? "(none)", costExact: formatNanoUsd(group.costNanoUsd), requests: group.requests }));
   const data = { kind, name, from: isoTime(from), to: isoTime(to), costExact: formatNanoUsd(total.costNanoUsd), previousCostExact: formatNanoUsd(previous.costNanoUsd), requests: total.requests, failedRequests: total.failed, unpricedEntries: total.unpriced, models: rows(models, modelNames), users: rows(users, userNames) };
   return {
     id, type: "summary", severity: "info", title: `Costs of the ${UNITS[kind]} ${kind === "weekly" ? `from ${name}` : kind === "monthly" ? name.slice(0, 7) : name}`, at: isoTime(now), data,

@@ -1,5 +1,5 @@
 import type { Dimension } from "../analytics/dimension.ts";
-import type { CostGroup, CostSource } from "../analytics/source.ts";
+import type { CostGroup, CostSource, Name } from "../analytics/source.ts";
 import { TOTAL, alertId, amounts, type AlertPeriod, type AlertScope, type ThresholdAlert } from "./alert.ts";
 import type { Thresholds } from "./rules.ts";
 import { dollars, scopeText } from "./words.ts";
@@ -22,14 +22,14 @@ export async function thresholdAlerts(source: CostSource, thresholds: Thresholds
     const groups = await source.sums({ by: dimension === "total" ? "none" : dimension, from: day.from, to: day.to });
     const over = groups.filter((group) => group.costNanoUsd >= limit && group.requests > 0 && (dimension === "total" || group.group !== null));
     if (over.length === 0) continue;
-    const names = dimension === "total" ? new Map<string, string>() : await source.names(dimension);
+    const names = dimension === "total" ? new Map<string, Name>() : await source.names(dimension);
     for (const group of over) alerts.push(alertOf(`${name}_limit`, scopeOf(dimension, group.group, names), group, limit, day));
   }
   return alerts;
 }
 
-export function scopeOf(dimension: "total" | Dimension, id: string | null, names: ReadonlyMap<string, string>): AlertScope {
-  return dimension === "total" || id === null ? TOTAL : { dimension, id, label: names.get(id) ?? id };
+export function scopeOf(dimension: "total" | Dimension, id: string | null, names: ReadonlyMap<string, Name>): AlertScope {
+  return dimension === "total" || id === null ? TOTAL : { dimension, id, label: names.get(id)?.label ?? id };
 }
 
 function alertOf(kind: ThresholdAlert["kind"], scope: AlertScope, group: CostGroup, limit: bigint, day: Day): ThresholdAlert {

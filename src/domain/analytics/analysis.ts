@@ -19,7 +19,7 @@ export interface TopQuery extends AnalysisQuery {
 }
 
 export interface LabelCosts extends Costs {
-  /** `null`: entries without this label. */
+  /** `null`: entries without this label. Of teams and users of the gateway the id that it was given. */
   readonly id: string | null;
   /** For people: an alias, else the id, or "(none)". */
   readonly label: string;
@@ -87,7 +87,10 @@ export class Analysis {
     const { limit } = query;
     if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) throw new TollgateError("invalid_request", "limit must be a whole number from 1.", { param: "limit" });
     const [groups, names] = await Promise.all([this.groups(dimension, this.span(query), query.filter), this.source.names(dimension)]);
-    return groups.slice(0, limit).map((group) => ({ id: group.group, label: group.group === null ? "(none)" : (names.get(group.group) ?? group.group), ...costsOf(group) }));
+    return groups.slice(0, limit).map((group) => {
+      const name = group.group === null ? undefined : names.get(group.group);
+      return { id: name?.wireId ?? group.group, label: group.group === null ? "(none)" : (name?.label ?? group.group), ...costsOf(group) };
+    });
   }
 
   /** One row for each day of the period up to today, also where nothing was spent. */

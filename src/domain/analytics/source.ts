@@ -50,6 +50,14 @@ export interface Arrivals {
   readonly missed: boolean;
 }
 
+/** What people call something that has an id of ours. */
+export interface Name {
+  /** An alias, else the id that they gave. */
+  readonly label: string;
+  /** A team's or user's id as clients of the gateway know it. */
+  readonly wireId?: string | undefined;
+}
+
 /**
  * Where costs can be read: a ledger's file, a program's own books, a gateway. All of them answer alike, to the nano-dollar.
  * Adjustments are no costs and in none of the answers.
@@ -61,6 +69,6 @@ export interface CostSource {
   /** What was written since; without `after`, nothing but the position of now. */
   arrivals(after?: number): Promise<Arrivals>;
   /** What people call the ids of a dimension: aliases of keys, names of teams and users. */
-  names(dimension: Dimension): Promise<ReadonlyMap<string, string>>;
+  names(dimension: Dimension): Promise<ReadonlyMap<string, Name>>;
   close(): Promise<void>;
 }

@@ -81,8 +81,6 @@ export interface LedgerStore {
   totals(query: { readonly scope?: string; readonly by: "model" | "provider" | "day" | "none"; readonly from?: number; readonly to?: number }): Promise<readonly { readonly group: string; readonly cost: string; readonly requests: number; readonly inputTokens: number; readonly outputTokens: number }[]>;
   /** Sums by scope of one kind: what each key, team, user or customer was charged in [from, to). */
   totalsByScope(kind: string, from: number, to: number): Promise<readonly { readonly scope: string; readonly cost: string; readonly requests: number; readonly inputTokens: number; readonly outputTokens: number }[]>;
-  /** Sums by who an entry names, budgets or not; `""`: nobody. */
-  totalsByPayer(payer: "key" | "team" | "user" | "customer", from?: number, to?: number): ReturnType<LedgerStore["totals"]>;
   /** Every row of the control plane as it stands now. */
   records(): Promise<readonly StoredRecord[]>;
   /** Compares ledger, balances and roll-ups; with `counters`, the live gateway's counters as well. */

@@ -1,16 +1,12 @@
 import type { Forecast } from "../../domain/alerts/forecast.ts";
+import type { FilterOptions } from "./filter.ts";
 import type { Place } from "./program.ts";
 import { tableLines, wrapped } from "./table.ts";
 import { styled, wantsJson, writeJson, type Terminal } from "./terminal.ts";
 
-export interface ForecastOptions extends Place {
+export interface ForecastOptions extends Place, FilterOptions {
   readonly budget?: string;
   readonly timeZone?: string;
-  readonly model?: string;
-  readonly user?: string;
-  readonly keyName?: string;
-  readonly team?: string;
-  readonly tag?: string;
   readonly json?: boolean;
 }
 

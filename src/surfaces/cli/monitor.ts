@@ -1,7 +1,5 @@
-import { TollgateError } from "../../base/errors.ts";
 import type { Alert } from "../../domain/alerts/alert.ts";
 import type { DeliveryCount } from "../../domain/alerts/deliver.ts";
-import type { MonitorBudget } from "../sdk/monitor-rules.ts";
 import type { Place } from "./program.ts";
 import { printable, wrapped } from "./table.ts";
 import { styled, wantsJson, writeJson, type Terminal } from "./terminal.ts";
@@ -30,13 +28,6 @@ export interface MonitorLook extends DeliveryCount {
 
 /** With `--once`: there is something to look at. Apart from 1 (an error) and 2 (a wrong command line). */
 export const ALERTS_EXIT = 3;
-
-/** Reads `100/monthly`, or `100` for ever. @throws TollgateError `usage` */
-export function readBudget(text: string): MonitorBudget {
-  const [amount = "", duration, more] = text.split("/");
-  if (!/^\d+(\.\d{1,9})?$/.test(amount) || duration === "" || more !== undefined) throw new TollgateError("usage", `--budget must be dollars and a window, such as 100/monthly, not "${text}".`);
-  return { maxBudget: amount, ...(duration === undefined ? {} : { duration }) };
-}
 
 /** One document of one look. */
 export function printLook(terminal: Terminal, look: MonitorLook, options: { readonly json?: boolean | undefined }): void {

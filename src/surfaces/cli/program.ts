@@ -7,11 +7,13 @@ import type { GatewayAddress } from "./gateway-client.ts";
 import { createKey, listKeys, type CreateKeyOptions } from "./keys.ts";
 import type { MonitorOptions } from "./monitor.ts";
 import { addOptimize, type Optimizing } from "./optimize.ts";
-import { GROUPINGS, periodOf, printReport, type Grouping, type SpendSource } from "./report.ts";
+import { DIMENSION_NAMES, withFilter, type FilterOptions } from "./filter.ts";
+import { withPeriod, type PeriodOptions } from "./period.ts";
+import { GROUPINGS, type Grouping } from "./report.ts";
 import { spendUntilRefused } from "./spend.ts";
 import { wrapped } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
-import { TOP_DIMENSIONS, type TopOptions } from "./top.ts";
+import type { TopOptions } from "./top.ts";
 
 /** Where a command finds its gateway or its books. */
 export interface Place {
@@ -25,6 +27,13 @@ export interface StartOptions {
   readonly host: string;
   readonly port: number;
   readonly data: string;
+}
+
+export interface ReportOptions extends Place, PeriodOptions, FilterOptions {
+  readonly by: Grouping;
+  readonly json?: boolean;
+  readonly chart?: boolean;
+  readonly ascii?: boolean;
 }
 
 export interface DemoOptions {
@@ -53,7 +62,7 @@ export interface Application {
   /** @throws TollgateError `gateway_unreachable` */
   gateway(place: Place): GatewayAddress;
   /** The gateway where `place` has a URL, else the ledger's file, read beside a gateway or without one. */
-  books(place: Place): Promise<SpendSource & { close(): void }>;
+  report(options: ReportOptions): Promise<void>;
   /** Through the gateway that runs on the folder, else on the file. */
   audit(place: Place): Promise<{ readonly report: AuditReport; readonly against: "live" | "offline" }>;
 }
@@ -140,42 +149,30 @@ function build(application: Application, terminal: Terminal, state: { exit: numb
     .addOption(new Option("--requests <number>", "stop after so many").default(1_000).argParser(wholeNumber("--requests", 1, 1_000_000)))
     .action((options: Place & { key: string; model?: string; requests: number; json?: boolean }) => spendUntilRefused(terminal, { ...application.gateway(options), key: options.key }, { ...options, maxRequests: options.requests }));
 
-  json(remote(program.command("report").description("what was spent, and on what")))
-    .addOption(new Option("--by <what>", "group by").choices(GROUPINGS).default("model"))
-    .option("--days <number>", "the last days, today included (UTC)").option("--from <date>", "from this day on (UTC)").option("--to <date>", "up to and with this day (UTC)")
+  withFilter(withPeriod(json(remote(program.command("report").description("what was spent, and on what")))
+    .addOption(new Option("--by <what>", "group by").choices(GROUPINGS).default("model"))))
     .option("--chart", "bars below the table").option("--ascii", "bars without Unicode")
-    .action(async (options: Place & { by: Grouping; days?: string; from?: string; to?: string; json?: boolean; chart?: boolean; ascii?: boolean }) => {
-      const period = periodOf(options, Date.now());
-      const books = await application.books(options);
-      try {
-        printReport(terminal, options.by, period, await books.spend(options.by, period), options);
-      } finally {
-        books.close();
-      }
-    });
+    .action((options: ReportOptions) => application.report(options));
 
-  json(remote(program.command("export").description("entries of the ledger as CSV, JSON lines or Parquet, exact to the last digit")))
-    .requiredOption("--out <file>", 'the file, such as costs.csv, costs.jsonl.gz or costs.parquet; "-" is stdout').addOption(new Option("--format <format>", "if the name does not say it").choices(["csv", "jsonl", "parquet"]))
-    .option("--days <number>", "the last days, today included; everything if no period is given").option("--from <date>", "from this day on").option("--to <date>", "up to and with this day").option("--time-zone <name>", "whose days count (default: UTC)")
-    .option("--model <name>", "only this model").option("--user <name>", "only this customer").option("--key-name <name>", "only this key, by alias or id").option("--team <name>", "only this team").option("--tag <name>", "only this tag")
+  withFilter(withPeriod(json(remote(program.command("export").description("entries of the ledger as CSV, JSON lines or Parquet, exact to the last digit")))
+    .requiredOption("--out <file>", 'the file, such as costs.csv, costs.jsonl.gz or costs.parquet; "-" is stdout').addOption(new Option("--format <format>", "if the name does not say it").choices(["csv", "jsonl", "parquet"]))))
     .option("--columns <names>", "only these, with commas").option("--lines", "quantities and rates of each entry, too").option("--force", "replace a file that exists")
     .action(async (options: Place & { out: string }) => application.export(options));
 
   json(remote(program.command("monitor").description("what passes a limit, what will, what is unusual; tells it through the channels of the configuration")))
     .option("--once", "look once; exit 3 if there is an alert").option("--config <file>", "configuration with tollgate.monitor (default: tollgate.yaml, if there is one)")
     .option("--daily-limit <dollars>", "a day, in all").option("--user-limit <dollars>", "a day, each user").option("--model-limit <dollars>", "a day, each model").option("--key-limit <dollars>", "a day, each key").option("--tag-limit <dollars>", "a day, each tag")
-    .option("--budget <dollars/window>", "such as 100/monthly; may be repeated", (text: string, before: readonly string[] = []) => [...before, text])
+    .option("--budget <dollars/window>", "such as 100/monthly, 100/30d or 100/lifetime; may be repeated", (text: string, before: readonly string[] = []) => [...before, text])
     .option("--time-zone <name>", "whose days count, such as Europe/Berlin").addOption(new Option("--every <seconds>", "how often to look").argParser(wholeNumber("--every", 1, 86_400))).option("--state <file>", "what was sent is kept here")
     .action(async (options: MonitorOptions) => { state.exit = await application.monitor(options); });
 
   json(remote(program.command("top").description("what is spending now: the last minutes and today; refreshed on a terminal, one document in a pipe")))
-    .addOption(new Option("--by <what>", "group by").choices(Object.keys(TOP_DIMENSIONS)).default("model")).addOption(new Option("--minutes <number>", "how far back now goes").default(5).argParser(wholeNumber("--minutes", 1, 1_440)))
+    .addOption(new Option("--by <what>", "group by").choices(Object.keys(DIMENSION_NAMES)).default("model")).addOption(new Option("--minutes <number>", "how far back now goes").default(5).argParser(wholeNumber("--minutes", 1, 1_440)))
     .option("--once", "look once").addOption(new Option("--every <seconds>", "how often to look").default(2).argParser(wholeNumber("--every", 1, 3_600))).option("--time-zone <name>", "whose today (default: UTC)")
     .action((options: TopOptions) => application.top(options));
 
-  json(remote(program.command("forecast").description("how fast money goes, and when a budget is used up")))
-    .option("--budget <dollars/window>", "such as 100/monthly; monthly if no window is given").option("--time-zone <name>", "whose days count (default: UTC)")
-    .option("--model <name>", "only this model").option("--user <name>", "only this customer").option("--key-name <name>", "only this key, by alias or id").option("--team <name>", "only this team").option("--tag <name>", "only this tag")
+  withFilter(json(remote(program.command("forecast").description("how fast money goes, and when a budget is used up"))))
+    .option("--budget <dollars/window>", "such as 100/monthly or 100/30d; without it, this month").option("--time-zone <name>", "whose days count (default: UTC)")
     .action((options: ForecastOptions) => application.forecast(options));
 
   addOptimize(program, application.optimizing, remote, wholeNumber);

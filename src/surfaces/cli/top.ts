@@ -1,16 +1,13 @@
 import { parseNanoUsd } from "../../base/money.ts";
-import type { Dimension } from "../../domain/analytics/dimension.ts";
 import type { Costs } from "../../domain/analytics/rows.ts";
 import { count, dollarColumn } from "./amounts.ts";
+import type { DIMENSION_NAMES } from "./filter.ts";
 import type { Place } from "./program.ts";
 import { tableLines, type Column, type TableRow } from "./table.ts";
 import { styled, wantsJson, writeJson, type Terminal } from "./terminal.ts";
 
-/** The names that `report` has, and tags. */
-export const TOP_DIMENSIONS = { model: "model", provider: "provider", team: "team", key: "key", user: "internalUser", customer: "user", tag: "tag" } as const satisfies Record<string, Dimension>;
-
 export interface TopOptions extends Place {
-  readonly by: keyof typeof TOP_DIMENSIONS;
+  readonly by: keyof typeof DIMENSION_NAMES;
   readonly minutes: number;
   readonly once?: boolean;
   /** Seconds. */
@@ -33,7 +30,7 @@ export interface TopLook {
 /** One look. On a terminal only as many rows as it has; the totals are of all. */
 export function printTop(terminal: Terminal, look: TopLook, options: TopOptions): void {
   if (wantsJson(terminal, options)) {
-    const rows = look.rows.map((row) => ({ [options.by]: row.id, name: row.label, recent: json(row.recent), today: json(row.today) }));
+    const rows = look.rows.map((row) => ({ [options.by.replace("-", "_")]: row.id, name: row.label, recent: json(row.recent), today: json(row.today) }));
     return writeJson(terminal, { at: look.at, by: options.by, minutes: options.minutes, recent: json(look.recent), today: json(look.today), rows });
   }
   terminal.out(`${styled(terminal, "bold", `Spend by ${options.by}`)}, the last ${options.minutes} min and today, at ${look.at.slice(11, 19)} UTC\n\n`);

@@ -2,7 +2,7 @@ import { TollgateError } from "../../base/errors.ts";
 import { withIds } from "../../domain/analytics/aliases.ts";
 import { DIMENSIONS, isTimeUnit, TIME_UNITS, type CostFilter, type Dimension, type GroupBy } from "../../domain/analytics/dimension.ts";
 import { periodSpan, type Calendar, type Period, type PeriodSpan } from "../../domain/analytics/period.ts";
-import type { CostSource } from "../../domain/analytics/source.ts";
+import type { CostSource, Name } from "../../domain/analytics/source.ts";
 import { rowOfEntry, rowOfGroup } from "../../domain/analytics/wire.ts";
 import type { WeekDay } from "../../domain/windows/window.ts";
 import { checkZone } from "../../domain/windows/zone.ts";
@@ -33,8 +33,8 @@ export function costReports(costs: Costs, now: () => number): Map<string, Report
       if (isTimeUnit(by) && (to - from) / (by === "hour" ? HOUR_MS : 24 * HOUR_MS) > SERIES_HOURS_MAX) throw invalid("from", `${by}s from then on are more than ${SERIES_HOURS_MAX}. Ask for a shorter period, or a longer unit.`);
       const filter = await withIds(costs, filterIn(query));
       const isLabel = by !== "none" && !isTimeUnit(by);
-      const [groups, names] = await Promise.all([costs.sums({ from, to, by, filter, ...calendar }), isLabel ? costs.names(by) : new Map<string, string>()]);
-      const rows = groups.map((group) => rowOfGroup(group, group.group === null ? undefined : names.get(group.group)));
+      const [groups, names] = await Promise.all([costs.sums({ from, to, by, filter, ...calendar }), isLabel ? costs.names(by) : new Map<string, Name>()]);
+      const rows = groups.map((group) => rowOfGroup(group, group.group === null ? undefined : names.get(group.group)?.label));
       return exactJson({ by: snake(by), from: new Date(from).toISOString(), to: new Date(to).toISOString(), time_zone: calendar.timeZone, overlapping: by === "tag", rows });
     }],
     ["/v1/tollgate/entries", async (query) => {
@@ -58,7 +58,7 @@ export function costReports(costs: Costs, now: () => number): Map<string, Report
       only(query, ["of"]);
       const of = FILTERS.get(query.get("of") ?? "");
       if (of === undefined) throw invalid("of", `of must be one of ${[...FILTERS.keys()].join(", ")}.`);
-      return JSON.stringify({ of: snake(of), labels: [...(await costs.names(of))].map(([id, label]) => ({ id, label })) });
+      return JSON.stringify({ of: snake(of), labels: [...(await costs.names(of))].map(([id, { label, wireId }]) => ({ id, label, wire_id: wireId })) });
     }],
   ]);
 }

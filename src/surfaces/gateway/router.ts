@@ -145,7 +145,7 @@ function reportRoutes(options: RouterOptions): Map<string, Report> {
     }],
     ["/v1/tollgate/spend", async (query) => {
       const asked = spendQuery(query);
-      return JSON.stringify({ by: asked.by, rows: await spendOf(store, asked.by, asked) });
+      return JSON.stringify({ by: asked.by, rows: await spendOf(store.costs, asked, plane.clock.now()) });
     }],
     ["/v1/tollgate/audit", async () => JSON.stringify(await store.audit(books.allBalances()))],
   ]);

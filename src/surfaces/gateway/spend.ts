@@ -1,51 +1,56 @@
 import { TollgateError } from "../../base/errors.ts";
-import type { LedgerStore, StoredRecord } from "../../domain/ledger/store.ts";
+import type { Dimension } from "../../domain/analytics/dimension.ts";
+import type { CostGroup, CostSource, Name } from "../../domain/analytics/source.ts";
 
-export const SPEND_GROUPS = ["model", "provider", "team", "key", "user", "customer", "day"] as const;
+/** `customer` is another name of `user`: whom calls were for. */
+const DIMENSIONS = { model: "model", provider: "provider", team: "team", key: "key", user: "user", customer: "user", internal_user: "internalUser", tag: "tag" } as const satisfies Record<string, Dimension>;
 
-export type SpendGroup = (typeof SPEND_GROUPS)[number];
+type SpendGroup = keyof typeof DIMENSIONS | "day";
 
-type Totals = Awaited<ReturnType<LedgerStore["totals"]>>;
-type Awaitable<Value> = Value | Promise<Value>;
+const GROUPS = [...Object.keys(DIMENSIONS), "day"] as readonly SpendGroup[];
+const LAST_MS = 2 ** 48 - 1;
+const DAY_MS = 86_400_000;
 
-/** What spend is read from: a store, or a file that is read beside one. */
-export interface SpendReader {
-  totals(query: Parameters<LedgerStore["totals"]>[0]): Awaitable<Totals>;
-  totalsByPayer(payer: Parameters<LedgerStore["totalsByPayer"]>[0], from?: number, to?: number): Awaitable<Totals>;
-  records(): Awaitable<readonly StoredRecord[]>;
+export interface SpendRow {
+  /** An id as clients know it; `""` for what belongs to no such thing. */
+  readonly group: string;
+  readonly label?: string;
+  /** Nano-dollars, decimal text. */
+  readonly cost: string;
+  readonly requests: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
 }
 
-export type SpendRow = Totals[number] & { readonly label?: string };
-
-/** Sums of a period by one thing; groups that people have named carry that name. Admission times in [from, to). */
-export async function spendOf(reader: SpendReader, by: SpendGroup, { from, to }: { readonly from?: number | undefined; readonly to?: number | undefined }): Promise<readonly SpendRow[]> {
-  if (by === "model" || by === "provider" || by === "day") return await reader.totals({ by, ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) });
-  const rows = await reader.totalsByPayer(by, from, to);
-  const labels = by === "key" || by === "team" || by === "user" ? labelsOf(await reader.records(), by) : new Map<string, string>();
-  return rows.map((row) => {
-    const label = labels.get(row.group);
-    return label === undefined ? row : { ...row, label };
-  });
+export interface SpendQuery {
+  readonly by: SpendGroup;
+  readonly from: number | undefined;
+  readonly to: number | undefined;
 }
 
-/** By the id that entries carry: a key's own id, a team's or user's wire id. */
-function labelsOf(records: readonly StoredRecord[], kind: "key" | "team" | "user"): Map<string, string> {
-  const labels = new Map<string, string>();
-  for (const record of records) {
-    if (record.kind !== kind) continue;
-    const { id, alias, keyName, teamId, userId } = JSON.parse(record.document) as { id: string; alias?: string; keyName?: string; teamId?: string; userId?: string };
-    const label = alias ?? keyName;
-    const name = kind === "key" ? id : kind === "team" ? teamId : userId;
-    if (name !== undefined && label !== undefined) labels.set(name, label);
+/** Sums of a period by one thing, from the sums that every report reads; days are of UTC, and those without requests left out. */
+export async function spendOf(costs: Omit<CostSource, "close">, { by, from = 0, to }: SpendQuery, now: number): Promise<readonly SpendRow[]> {
+  if (by !== "day") {
+    const dimension = DIMENSIONS[by];
+    const [groups, names] = await Promise.all([costs.sums({ by: dimension, from, to: to ?? LAST_MS }), costs.names(dimension)]);
+    return groups.map((group) => rowOf(group, names.get(group.group ?? "")));
   }
-  return labels;
+  // A series is as long as its period, so it begins with the first entry.
+  const first = (await costs.entries({ from, order: "oldest", limit: 1 })).entries[0]?.at ?? now;
+  const days = await costs.sums({ by, from: Math.max(from, first - (first % DAY_MS)), to: Math.min(to ?? LAST_MS, now + DAY_MS) });
+  return days.filter(({ requests, costNanoUsd }) => requests > 0 || costNanoUsd !== 0n).map((day) => rowOf(day, undefined));
+}
+
+function rowOf({ group, costNanoUsd, requests, inputTokens, outputTokens }: CostGroup, name: Name | undefined): SpendRow {
+  const id = name?.wireId ?? group ?? "";
+  return { group: id, ...(name === undefined || name.label === id ? {} : { label: name.label }), cost: costNanoUsd.toString(), requests, inputTokens, outputTokens };
 }
 
 /** Reads `by`, `from` and `to` of `/v1/tollgate/spend`. @throws TollgateError `invalid_request` */
-export function spendQuery(query: URLSearchParams): { readonly by: SpendGroup; readonly from: number | undefined; readonly to: number | undefined } {
+export function spendQuery(query: URLSearchParams): SpendQuery {
   const asked = query.get("by") ?? "model";
-  const by = SPEND_GROUPS.find((group) => group === asked);
-  if (by === undefined) throw new TollgateError("invalid_request", `by must be one of ${SPEND_GROUPS.join(", ")}.`, { param: "by" });
+  const by = GROUPS.find((group) => group === asked);
+  if (by === undefined) throw new TollgateError("invalid_request", `by must be one of ${GROUPS.join(", ")}.`, { param: "by" });
   return { by, from: instantOf(query, "from"), to: instantOf(query, "to") };
 }
 

@@ -1,5 +1,5 @@
 import type { CostFilter, Dimension } from "../../../domain/analytics/dimension.ts";
-import type { Arrivals, CostGroup, CostSource, EntriesPage, EntriesQuery, SumsQuery } from "../../../domain/analytics/source.ts";
+import type { Arrivals, CostGroup, CostSource, EntriesPage, EntriesQuery, Name, SumsQuery } from "../../../domain/analytics/source.ts";
 import { entryOfRow, groupOfRow, type GroupRow } from "../../../domain/analytics/wire.ts";
 import { ask, type GatewayAddress } from "./ask.ts";
 
@@ -43,9 +43,9 @@ export class GatewayCosts implements CostSource {
     return { entries: entries.map(entryOfRow), position, missed };
   }
 
-  async names(dimension: Dimension): Promise<ReadonlyMap<string, string>> {
-    const { labels } = await this.ask<{ labels: readonly { id: string; label: string }[] }>("labels", new URLSearchParams({ of: snake(dimension) }));
-    return new Map(labels.map(({ id, label }) => [id, label]));
+  async names(dimension: Dimension): Promise<ReadonlyMap<string, Name>> {
+    const { labels } = await this.ask<{ labels: readonly { id: string; label: string; wire_id?: string }[] }>("labels", new URLSearchParams({ of: snake(dimension) }));
+    return new Map(labels.map(({ id, label, wire_id: wireId }) => [id, { label, wireId }]));
   }
 
   async close(): Promise<void> {}

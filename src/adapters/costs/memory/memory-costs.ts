@@ -2,7 +2,7 @@ import { TollgateError } from "../../../base/errors.ts";
 import { calendarSpans } from "../../../domain/analytics/calendar.ts";
 import { isTimeUnit, labelsOf, matches } from "../../../domain/analytics/dimension.ts";
 import { Groups, inCostOrder } from "../../../domain/analytics/groups.ts";
-import type { Arrivals, CostGroup, CostSource, EntriesPage, EntriesQuery, SumsQuery } from "../../../domain/analytics/source.ts";
+import type { Arrivals, CostGroup, CostSource, EntriesPage, EntriesQuery, Name, SumsQuery } from "../../../domain/analytics/source.ts";
 import { sumsOfEntry } from "../../../domain/analytics/sums.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
 
@@ -42,7 +42,7 @@ export class MemoryCosts implements CostSource {
     return { entries: this.written.slice(after, position).filter((entry) => entry.kind !== "adjustment"), position, missed: after > this.written.length };
   }
 
-  async names(): Promise<ReadonlyMap<string, string>> {
+  async names(): Promise<ReadonlyMap<string, Name>> {
     return new Map();
   }
 

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
 import { calendarSpans } from "../../../domain/analytics/calendar.ts";
 import { DIMENSIONS, isScopeDimension, isTimeUnit, type CostFilter, type Dimension } from "../../../domain/analytics/dimension.ts";
-import type { Arrivals, CostGroup, EntriesPage, EntriesQuery, SumsQuery } from "../../../domain/analytics/source.ts";
+import type { Arrivals, CostGroup, EntriesPage, EntriesQuery, Name, SumsQuery } from "../../../domain/analytics/source.ts";
 import { inCostOrder } from "../../../domain/analytics/groups.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
 import { PeriodSums } from "./period-sums.ts";
@@ -14,10 +14,10 @@ const PAGE_MAX = 1_000;
 const ARRIVALS_AT_ONCE = 200;
 
 /** The names that people gave to ids of the control plane. */
-const NAMES: Readonly<Partial<Record<Dimension, { readonly kind: string; readonly members: readonly string[] }>>> = {
+const NAMES: Readonly<Partial<Record<Dimension, { readonly kind: string; readonly members: readonly string[]; readonly wire?: string }>>> = {
   key: { kind: "key", members: ["alias", "keyName"] },
-  team: { kind: "team", members: ["alias", "teamId"] },
-  internalUser: { kind: "user", members: ["alias", "userId"] },
+  team: { kind: "team", members: ["alias", "teamId"], wire: "teamId" },
+  internalUser: { kind: "user", members: ["alias", "userId"], wire: "userId" },
 };
 
 /** What cost reports ask of a connection that only reads. Every method sees one state of the ledger. */
@@ -79,14 +79,15 @@ export class CostReader {
   }
 
   /** Pairs of id and name. */
-  names(dimension: Dimension): [string, string][] {
+  names(dimension: Dimension): [string, Name][] {
     const wanted = NAMES[dimension];
     if (wanted === undefined) return [];
     const rows = this.prepared("SELECT id, document FROM records WHERE kind = ?").all(wanted.kind) as unknown as { id: string; document: string }[];
     return rows.map(({ id, document }) => {
       const record = JSON.parse(document) as Record<string, unknown>;
       const names = wanted.members.map((member) => record[member]).filter((name): name is string => typeof name === "string" && name !== "");
-      return [id, names[0] ?? id];
+      const wireId = wanted.wire === undefined ? undefined : record[wanted.wire];
+      return [id, { label: names[0] ?? id, ...(typeof wireId === "string" ? { wireId } : {}) }];
     });
   }
 

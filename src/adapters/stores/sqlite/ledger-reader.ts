@@ -15,9 +15,6 @@ export const LAST_MS = 2 ** 48 - 1;
 
 const GROUPS = { model: "model", provider: "provider", day: "date(quarter * 900, 'unixepoch')", none: "''" } as const;
 
-/** Who an entry names. */
-const PAYERS = { key: "key_id", team: "team_id", user: "user_id", customer: "customer" } as const;
-
 // Whole quarters come from roll-ups; what the period cuts off at either end is counted entry by entry (GATE 6.3).
 const ENTRY_ROWS = `SELECT at / ${QUARTER_MS} AS quarter, model, provider, kind = 'charge' AS requests, cost, input_tokens, output_tokens
   FROM entries WHERE id >= ? AND id < ? AND kind <> 'adjustment' AND instr(',' || scopes || ',', ',' || ? || ',') > 0`;
@@ -85,16 +82,6 @@ export class LedgerReader {
         FROM (${ROWS}) GROUP BY 1 ORDER BY ${by === "day" ? "1" : "sum(cost) DESC, 1"}`,
       )
       .all(...periodValues(scope, from, to));
-    return rows.map((row) => ({ ...row })) as unknown as Totals;
-  }
-
-  totalsByPayer(payer: keyof typeof PAYERS, from = 0, to = LAST_MS): Totals {
-    const rows = this.database
-      .prepare(
-        `SELECT coalesce(${PAYERS[payer]}, '') AS "group", CAST(sum(cost) AS TEXT) AS cost, sum(kind = 'charge') AS requests, sum(input_tokens) AS inputTokens, sum(output_tokens) AS outputTokens
-        FROM entries WHERE id >= ? AND id < ? AND kind <> 'adjustment' GROUP BY 1 ORDER BY sum(cost) DESC, 1`,
-      )
-      .all(lowestId(from), lowestId(to));
     return rows.map((row) => ({ ...row })) as unknown as Totals;
   }
 

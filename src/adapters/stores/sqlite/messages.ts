@@ -15,7 +15,7 @@ export type CostMethod = "sums" | "costEntries" | "arrivals" | "names";
 /** A call of one method of the reader. */
 export interface ReaderRequest {
   readonly id: number;
-  readonly method: "entries" | "spent" | "history" | "has" | "totals" | "totalsByScope" | "totalsByPayer" | "records" | "audit" | CostMethod;
+  readonly method: "entries" | "spent" | "history" | "has" | "totals" | "totalsByScope" | "records" | "audit" | CostMethod;
   readonly parameters: readonly unknown[];
 }
 

@@ -1,4 +1,5 @@
-import type { CostSource } from "../../../domain/analytics/source.ts";
+import { TollgateError } from "../../../base/errors.ts";
+import type { CostSource, Name } from "../../../domain/analytics/source.ts";
 import type { Balance } from "../../../domain/ledger/ports.ts";
 import type { Batch, EntryFilter, LedgerStore, RecordChange } from "../../../domain/ledger/store.ts";
 import type { DatabaseSync } from "node:sqlite";
@@ -46,7 +47,7 @@ class SqliteStore implements LedgerStore {
     sums: (query) => this.read("sums", query),
     entries: (query) => this.read("costEntries", query),
     arrivals: (after) => this.read("arrivals", after),
-    names: async (dimension) => new Map(await this.read<[string, string][]>("names", dimension)),
+    names: async (dimension) => new Map(await this.read<[string, Name][]>("names", dimension)),
   };
   private readonly options: SqliteStoreOptions;
   private readonly writer: WriterThread;
@@ -98,10 +99,6 @@ class SqliteStore implements LedgerStore {
 
   totalsByScope(kind: string, from: number, to: number): ReturnType<LedgerStore["totalsByScope"]> {
     return this.read("totalsByScope", kind, from, to);
-  }
-
-  totalsByPayer(...parameters: Parameters<LedgerStore["totalsByPayer"]>): ReturnType<LedgerStore["totalsByPayer"]> {
-    return this.read("totalsByPayer", ...parameters);
   }
 
   records(): ReturnType<LedgerStore["records"]> {
@@ -161,7 +158,7 @@ class SqliteStore implements LedgerStore {
   }
 }
 
-export interface SqliteReader extends Pick<LedgerReader, "entries" | "spent" | "totals" | "totalsByScope" | "totalsByPayer" | "records"> {
+export interface SqliteReader extends Pick<LedgerReader, "entries" | "spent" | "totals" | "totalsByScope" | "records"> {
   /** Reports of costs; closing it closes this reader. */
   readonly costs: CostSource;
   audit(counters?: readonly Balance[]): ReturnType<typeof auditLedger>;
@@ -181,7 +178,6 @@ export function openSqliteReader(path: string): SqliteReader {
     spent: (scope, model, from, to) => reader.spent(scope, model, from, to),
     totals: (query) => reader.totals(query),
     totalsByScope: (kind, from, to) => reader.totalsByScope(kind, from, to),
-    totalsByPayer: (payer, from, to) => reader.totalsByPayer(payer, from, to),
     records: () => reader.records(),
     audit: (counters) => auditLedger(database, counters),
     close: () => database.close(),
@@ -192,12 +188,22 @@ export function openSqliteReader(path: string): SqliteReader {
 export function costSourceOf(database: DatabaseSync): CostSource {
   const reader = new CostReader(database);
   return {
-    sums: async (query) => reader.sums(query),
-    entries: async (query) => reader.entries(query),
-    arrivals: async (after) => reader.arrivals(after),
-    names: async (dimension) => new Map(reader.names(dimension)),
+    sums: async (query) => undamaged(() => reader.sums(query)),
+    entries: async (query) => undamaged(() => reader.entries(query)),
+    arrivals: async (after) => undamaged(() => reader.arrivals(after)),
+    names: async (dimension) => undamaged(() => new Map(reader.names(dimension))),
     close: async () => {
       if (database.isOpen) database.close();
     },
   };
+}
+
+/** Says of a file that is damaged inside what to do. */
+function undamaged<Answer>(read: () => Answer): Answer {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ERR_SQLITE_ERROR") throw error;
+    throw new TollgateError("ledger_unreadable", `The ledger cannot be read to its end (${(error as Error).message}). Restore it from a copy.`, { cause: error });
+  }
 }
