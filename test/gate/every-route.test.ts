@@ -88,7 +88,7 @@ describe.each(ROUTES)("promise 6: $route $body.stream passes the same gate", ({ 
   });
 
   test("5.5 a client that leaves is metered to the end, once, at the real cost", async () => {
-    const { key, tollgate } = (await gateway.call("POST", "/key/generate", {})).body as { key: string; tollgate: { id: string } };
+    const { key, token, tollgate } = (await gateway.call("POST", "/key/generate", {})).body as { key: string; token: string; tollgate: { id: string } };
     const bills = mock.bill().entries.length;
     const leaving = new AbortController();
     const request = fetch(`${gateway.url}${route}`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body: JSON.stringify({ model: "slow", ...body }), signal: leaving.signal }).then((response) => response.text());
@@ -98,7 +98,7 @@ describe.each(ROUTES)("promise 6: $route $body.stream passes the same gate", ({ 
     const logs = async (): Promise<Record<string, any>[]> => (await gateway.call("GET", `/spend/logs?api_key=${key}`)).body as unknown as Record<string, any>[];
     await expect.poll(async () => (await logs()).length, { timeout: 5_000 }).toBe(1);
     const [entry] = await logs();
-    expect(entry).toMatchObject({ api_key: tollgate.id, tollgate: { status: "client_gone", estimated: null } });
+    expect(entry).toMatchObject({ api_key: token, tollgate: { key_id: tollgate.id, status: "client_gone", estimated: null } });
     expect(BigInt(Math.round(entry?.["spend"] * 1e9))).toBe(mock.bill().entries[bills]?.nanoUsd);
   });
 

@@ -54,6 +54,16 @@ describe("9.2 what the client sees of a stream", () => {
     expect(heard.forwarded + heard.released).toBe(text);
   });
 
+  test.each(["\n", "\r\n", "\r"])("who asked for usage sees every byte, wherever it is cut (lines end with %j)", (line) => {
+    const lines = text.replaceAll("\n", line);
+    for (let cut = 0; cut <= lines.length; cut++) {
+      const heard = play([Buffer.from(lines.slice(0, cut)), Buffer.from(lines.slice(cut))], false);
+      // A lone \r may be all of a line's end: nobody waits for what may not come, but what came is passed on.
+      expect(heard.forwarded + heard.released, `cut at ${cut}`).toBe(lines);
+      expect(heard.reading).toMatchObject({ problem: undefined, complete: true });
+    }
+  });
+
   test("usage that comes with choices is read and passes", () => {
     const last = event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }], usage: USAGE });
     const heard = whole(delta("Hi") + last + DONE);

@@ -43,6 +43,8 @@ export interface EntryFilter {
   /** Admission time, epoch milliseconds: from inclusive, to exclusive. */
   readonly from?: number;
   readonly to?: number;
+  /** Only entries with a lesser id: the next page, newest first. */
+  readonly before?: string;
   readonly limit: number;
   /** Newest first unless said otherwise. */
   readonly ascending?: boolean;

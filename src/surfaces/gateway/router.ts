@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { TollgateError } from "../../base/errors.ts";
@@ -18,7 +19,7 @@ import { holdRoutes } from "./hold-routes.ts";
 import { keyIn, type DataPlane } from "./data-plane.ts";
 import type { GatewayObserver } from "./metrics.ts";
 import { modelCall } from "./model-call.ts";
-import { requestDetails, spendLogFilter, spendLogRow } from "./reports.ts";
+import { requestDetails, spendLogFilter, spendLogs } from "./reports.ts";
 import { spendOf, spendQuery } from "./spend.ts";
 
 export interface RouterOptions {
@@ -75,8 +76,11 @@ export function createRouter(options: RouterOptions): (request: IncomingMessage,
   };
 }
 
-/** @param keyId of a key that may see only what it sent itself */
-type Report = (query: URLSearchParams, keyId: string | undefined) => Promise<string>;
+/**
+ * Whole, or piece by piece where it may be long.
+ * @param keyId of a key that may see only what it sent itself
+ */
+type Report = (query: URLSearchParams, keyId: string | undefined) => Promise<string | AsyncIterable<string>>;
 
 const OPEN_TO_ALL = new Set(["/health/liveliness", "/health/liveness", "/health/readiness", "/routes"]);
 const OPEN_TO_KEYS = new Set(["/v1/models", "/models"]);
@@ -93,9 +97,26 @@ async function serve(options: RouterOptions, report: Report, request: IncomingMe
     options.flush();
     const answer = await report(query, keyId);
     const status = path === "/health/readiness" && !options.ready() ? 503 : 200;
-    send(response, status, answer, path === "/metrics" ? observer.registry.contentType : "application/json");
+    if (typeof answer === "string") send(response, status, answer, path === "/metrics" ? observer.registry.contentType : "application/json");
+    else await sendPieces(response, answer);
   } catch (error) {
     refuse(plane, response, error);
+  }
+}
+
+/** A failure before the first piece is answered as an error; one after it breaks the connection off, so that nobody takes a part for the whole. */
+async function sendPieces(response: ServerResponse, pieces: AsyncIterable<string>): Promise<void> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  let { value, done } = await iterator.next();
+  response.writeHead(200, ["content-type", "application/json"]);
+  try {
+    for (; done !== true && !response.destroyed; { value, done } = await iterator.next()) {
+      if (!response.write(value)) await Promise.race([once(response, "drain"), once(response, "close")]);
+    }
+    response.end();
+  } catch (error) {
+    response.destroy();
+    throw error;
   }
 }
 
@@ -140,8 +161,8 @@ function reportRoutes(options: RouterOptions): Map<string, Report> {
       return `{"spend":${formatNanoUsd(spent)},"max_budget":${budget === undefined ? "null" : formatNanoUsd(budget.cap)}}`;
     }],
     ["/spend/logs", async (query) => {
-      const entries = await store.entries(spendLogFilter(query, (text) => keyIdOf(options.management, text)));
-      return `[${entries.map(spendLogRow).join(",")}]`;
+      const { management } = options;
+      return spendLogs(store, spendLogFilter(query, (text) => keyIdOf(management, text)), (keyId) => management.keys.tokenOf(keyId));
     }],
     ["/v1/tollgate/spend", async (query) => {
       const asked = spendQuery(query);

@@ -3,7 +3,7 @@
  * here are latin1, one character a byte, so that they can be cut at any byte.
  */
 
-/** A line end and an empty line. A lone \r at the very end may still get its \n; see `EventCutter.mayContinue`. */
+/** A line end and an empty line. A lone \r at the very end may still get its \n; see `EventCutter`. */
 const BLANK_LINE = /(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)/g;
 /** The longest blank line; what was searched without success needs no second look further back than this. */
 export const BLANK_LINE_MAX = 4;
@@ -28,6 +28,8 @@ export class EventCutter {
       BLANK_LINE.lastIndex = from;
       const match = BLANK_LINE.exec(this.#text);
       if (match === null) return false;
+      // Lines that end with \r\n, cut before the last \n: the blank line is whole only with it, and it belongs to its event.
+      if (match[0].endsWith("\n\r") && BLANK_LINE.lastIndex === this.#text.length) return false;
       this.contentEnd = match.index;
       this.end = match.index + match[0].length;
       return true;

@@ -47,6 +47,7 @@ export class LedgerReader {
     where("customer = ?", filter.customer);
     where("id >= ?", filter.from === undefined ? undefined : lowestId(filter.from));
     where("id < ?", filter.to === undefined ? undefined : lowestId(filter.to));
+    where("id < ?", filter.before);
     const condition = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
     const rows = this.database.prepare(`${SELECT_ENTRY} ${condition} ORDER BY id ${filter.ascending === true ? "ASC" : "DESC"} LIMIT ?`).all(...values, filter.limit);
     return rows.map(entryOfRow);
