@@ -1,7 +1,7 @@
 export { completion, completionCost, costPerToken, createTollgate, getModelInfo, modelCost, registerModel, tokenCounter, tollgate as default, embedding, responses, track, withContext, type TollgateOptions } from "./app/sdk.ts";
 export { TollgateError, type ErrorCode } from "./base/errors.ts";
 export type { Usd } from "./surfaces/sdk/amounts.ts";
-export type { CallRecord, CallResponses, CallType, SuccessfulCall } from "./surfaces/sdk/call-record.ts";
+export type { CallRecord, CallRecordType, CallResponses, CallType, SuccessfulCall, UnreadResponse } from "./surfaces/sdk/call-record.ts";
 export type { CallOptions } from "./surfaces/sdk/call-options.ts";
 export type { CallbackErrorInfo } from "./surfaces/sdk/callbacks.ts";
 export type { BudgetOptions } from "./surfaces/sdk/charges.ts";

@@ -24,7 +24,7 @@ import { lazyModelCost } from "../surfaces/sdk/costs/model-cost.ts";
 import type { CostFunctions } from "../surfaces/sdk/costs/cost-functions.ts";
 import { DIALECTS, openCosts, processRegistry } from "./sdk/costs.ts";
 import { routeOf } from "./sdk/route.ts";
-import { trackedRouteOf } from "./sdk/tracked-route.ts";
+import { hostKind, trackedRouteOf } from "./sdk/tracked-route.ts";
 
 export interface TollgateOptions extends CallbackOptions {
   /** Dollars that this process may spend from its start. */
@@ -122,7 +122,7 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
     return opened instanceof Promise ? opened.then(withBooks) : withBooks(opened);
   };
   const instance = new Tollgate({
-    clock, ids, payers, callbacks, pricing: costFunctions, open, close: async (plane) => opens.get(plane)?.close?.(), settledListeners,
+    clock, ids, payers, callbacks, hostKind, pricing: costFunctions, open, close: async (plane) => opens.get(plane)?.close?.(), settledListeners,
     keepEntries: () => {
       if (openBooks === undefined) kept.keep();
     },

@@ -1,5 +1,6 @@
-import { isTrackedFetch } from "../../surfaces/sdk/track/track-fetch.ts";
-import { track } from "../sdk.ts";
+import { isTrackedFetch, trackFetch } from "../../surfaces/sdk/track/track-fetch.ts";
+import { defaultTollgate } from "../sdk.ts";
+import { hostKind } from "./tracked-route.ts";
 
 type Fetch = typeof globalThis.fetch;
 
@@ -7,5 +8,6 @@ type Fetch = typeof globalThis.fetch;
 export function trackedFetch(given: unknown): Fetch {
   if (isTrackedFetch(given)) return given as Fetch;
   // Asked at each request, so that a test or a tracer may replace the global `fetch` at any time.
-  return track<Fetch>(typeof given === "function" ? (given as Fetch) : (input, init) => globalThis.fetch(input, init));
+  const fetch: Fetch = typeof given === "function" ? (given as Fetch) : (input, init) => globalThis.fetch(input, init);
+  return trackFetch(fetch, { call: (run) => defaultTollgate().call(run), hostKind }, {}, true);
 }

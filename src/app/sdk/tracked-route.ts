@@ -2,6 +2,7 @@ import { capFieldOf, PROVIDERS, providerEntry, splitModel, type ProviderEntry } 
 import type { ChargeSet } from "../../domain/limits/limit.ts";
 import type { PriceBook } from "../../domain/pricing/price.ts";
 import type { Deployment } from "../../domain/upstream/deployment.ts";
+import type { Host } from "../../surfaces/sdk/track/billable.ts";
 import type { TrackedQuery } from "../../surfaces/sdk/plane.ts";
 
 const NO_CHARGES: ChargeSet = { scopes: [], limits: [] };
@@ -24,6 +25,12 @@ export function trackedRouteOf({ url, model, route }: TrackedQuery, prices: Pric
     maximumOutput: listed === model ? undefined : prices.info(entry.name, listed)?.maximumOutput,
     charges: NO_CHARGES, simulated: false,
   };
+}
+
+/** Whose API stands at a host, as far as its name tells. */
+export function hostKind(host: string): Host {
+  const entry = entryOfHost(host);
+  return entry === undefined ? "any" : entry.name === "openai" ? "openai" : "provider";
 }
 
 function entryOfHost(host: string): ProviderEntry | undefined {

@@ -1,7 +1,7 @@
 import { usdNumber } from "./amounts.ts";
 import type { Settled } from "../../engine/call.ts";
 import type { Callbacks } from "./callbacks.ts";
-import { frozenCopy, type CallRecord, type CallType, type SuccessfulCall } from "./call-record.ts";
+import { frozenCopy, type CallRecord, type CallRecordType, type SuccessfulCall } from "./call-record.ts";
 import type { Payer } from "./context.ts";
 import { costOfAttempts, totalOf } from "./cost.ts";
 
@@ -10,14 +10,14 @@ export class CallLog {
   readonly startTime = new Date();
   private readonly callbacks: Callbacks;
   private readonly id: string;
-  private readonly type: CallType;
+  private readonly type: CallRecordType;
   private mocked = false;
   private base: Pick<CallRecord, "model" | "messages" | "metadata" | "user" | "tags" | "session" | "stream"> | undefined;
   private source: { readonly model: string; readonly messages: unknown; readonly payer: Payer; readonly stream: boolean } | undefined;
   private tries = 0;
   private toldEnd = false;
 
-  constructor(callbacks: Callbacks, id: string, type: CallType) {
+  constructor(callbacks: Callbacks, id: string, type: CallRecordType) {
     this.callbacks = callbacks;
     this.id = id;
     this.type = type;

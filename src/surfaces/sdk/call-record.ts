@@ -9,7 +9,20 @@ export interface CallResponses {
   readonly completion: CompletionResponse;
   readonly embedding: EmbeddingResponse;
   readonly responses: ResponsesResponse;
+  /** What a tracked `fetch` or client sent that cannot be read here: images, audio, files, … Its cost is unknown: `cost.unpriced`. */
+  readonly unread: UnreadResponse;
 }
+
+export interface UnreadResponse {
+  readonly status: number;
+  /** The end of the path, such as `"images_generations"`. */
+  readonly route: string;
+  /** Never there: what it says is not read. */
+  readonly usage?: undefined;
+  readonly cost: Cost;
+}
+
+export type CallRecordType = keyof CallResponses;
 
 interface CallFields {
   /** The call's id in the books, the same as `response.cost.callId`. */
@@ -33,16 +46,16 @@ interface CallFields {
   readonly attempt: number;
 }
 
-interface CallOf<T extends CallType> extends CallFields {
+interface CallOf<T extends CallRecordType> extends CallFields {
   readonly type: T;
   readonly response: CallResponses[T] | null;
 }
 
 /** What callbacks see of a call: frozen, and a copy of what the program holds. `type` says what `response` is. */
-export type CallRecord = { [T in CallType]: CallOf<T> }[CallType];
+export type CallRecord = { [T in CallRecordType]: CallOf<T> }[CallRecordType];
 
 /** A call that was answered: its cost stands, and its response is there (a stream's is assembled). */
-export type SuccessfulCall = { [T in CallType]: CallOf<T> & { readonly responseCost: number; readonly cost: Cost; readonly response: CallResponses[T] } }[CallType];
+export type SuccessfulCall = { [T in CallRecordType]: CallOf<T> & { readonly responseCost: number; readonly cost: Cost; readonly response: CallResponses[T] } }[CallRecordType];
 
 /** Freezes a value that nobody else holds, all the way down. */
 export function freezeDeep<T>(value: T): T {

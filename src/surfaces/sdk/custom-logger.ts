@@ -1,4 +1,4 @@
-import type { CallRecord, CallResponses, CallType, SuccessfulCall } from "./call-record.ts";
+import type { CallRecord, CallRecordType, CallResponses, SuccessfulCall } from "./call-record.ts";
 
 type Awaitable = void | Promise<void>;
 
@@ -20,12 +20,12 @@ export class CustomLogger {
   /** An event of a stream. */
   logStreamEvent(_call: CallRecord, _event: unknown, _startTime: Date, _endTime: Date): Awaitable {}
   /** The call is answered and its cost stands; for a stream after its last event, with the assembled response. */
-  logSuccessEvent(_call: SuccessfulCall, _response: CallResponses[CallType], _startTime: Date, _endTime: Date): Awaitable {}
+  logSuccessEvent(_call: SuccessfulCall, _response: CallResponses[CallRecordType], _startTime: Date, _endTime: Date): Awaitable {}
   /** The call failed, was refused or given up; `call.responseCost` says what it cost all the same. */
   logFailureEvent(_call: CallRecord, _error: unknown, _startTime: Date, _endTime: Date): Awaitable {}
 }
 
-export type SuccessCallback = (call: SuccessfulCall, response: CallResponses[CallType], startTime: Date, endTime: Date) => unknown;
+export type SuccessCallback = (call: SuccessfulCall, response: CallResponses[CallRecordType], startTime: Date, endTime: Date) => unknown;
 export type FailureCallback = (call: CallRecord, error: unknown, startTime: Date, endTime: Date) => unknown;
 /** Returns a patch of the call's parameters, or nothing. Awaited for a second at most. */
 export type InputCallback<Patch = Readonly<Record<string, unknown>>> = (call: CallRecord, response: undefined, startTime: Date, endTime: undefined) => Patch | void | undefined | Promise<Patch | void | undefined>;

@@ -15,6 +15,7 @@ import { RESPONSES } from "./responses-kind.ts";
 import { contextSet, type Payers } from "./payers.ts";
 import { perform, type Params } from "./perform.ts";
 import type { SdkPlane } from "./plane.ts";
+import type { Host } from "./track/billable.ts";
 import { trackAnything } from "./track/track.ts";
 
 /** What an instance needs before its first call; the plane is made by that call. */
@@ -31,6 +32,8 @@ export interface TollgateParts {
   readonly settledListeners: Set<() => void>;
   /** From now on books in memory keep what reports read. */
   keepEntries(): void;
+  /** Whose API stands at a host. */
+  hostKind(host: string): Host;
   /** After `open`. @throws TollgateError `invalid_request` if these books cannot be read */
   costs(): CostSource;
 }
@@ -106,7 +109,7 @@ export class Tollgate implements AsyncDisposable {
    * const client = tollgate.track(new OpenAI(), { user: "user-123" });
    * await client.chat.completions.create({ model: "gpt-4o-mini", messages });
    */
-  readonly track = <T>(target: T, options: TrackOptions = {}): T => trackAnything(target, this.plane, options);
+  readonly track = <T>(target: T, options: TrackOptions = {}): T => trackAnything(target, { call: this.call, hostKind: this.parts.hostKind }, options);
 
   /** Dollars that this process may spend from its start, whenever it is set; `undefined`: no limit. */
   get maxBudget(): Usd | undefined {

@@ -5,6 +5,8 @@ export type Fetch = typeof globalThis.fetch;
 export type FetchInput = Parameters<Fetch>[0];
 export type FetchInit = NonNullable<Parameters<Fetch>[1]>;
 
+const OURS = "x-tollgate-";
+
 /** A request as `fetch` was given it, read once. */
 export interface Outgoing {
   readonly url: URL;
@@ -14,6 +16,8 @@ export interface Outgoing {
   readonly payer: Payer;
   /** Sends other bytes in place of the body. */
   send(fetch: Fetch, body: Uint8Array, signal: AbortSignal): Promise<Response>;
+  /** Sends it as it was given, body and all, without the headers that are ours. */
+  pass(fetch: Fetch, input: FetchInput, init: FetchInit | undefined): Promise<Response>;
   /** Asks the same server for something else, with the same credentials. */
   ask(fetch: Fetch, path: string, signal: AbortSignal): Promise<Response>;
 }
@@ -33,7 +37,9 @@ export function urlOf(input: FetchInput): URL | undefined {
 export function outgoing(input: FetchInput, init: FetchInit | undefined, url: URL): Outgoing {
   const headers = new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined));
   const payer = payerOf(headers);
-  for (const name of [...headers.keys()]) if (name.startsWith("x-tollgate-") || name === "content-length") headers.delete(name);
+  const names = [...headers.keys()];
+  const others = names.some((name) => name.startsWith(OURS)) ? new Headers([...headers].filter(([name]) => !name.startsWith(OURS))) : undefined;
+  for (const name of names) if (name.startsWith(OURS) || name === "content-length") headers.delete(name);
   const given = init?.signal === null ? undefined : (init?.signal ?? (isRequest(input) ? input.signal : undefined));
   return {
     url, headers, payer, signal: given,
@@ -41,6 +47,9 @@ export function outgoing(input: FetchInput, init: FetchInit | undefined, url: UR
       const { duplex: _, ...rest } = (init ?? {}) as FetchInit & { duplex?: unknown };
       const ofRequest = isRequest(input) ? { redirect: input.redirect, keepalive: input.keepalive, credentials: input.credentials } : {};
       return fetch(url.href, { ...ofRequest, ...rest, method: "POST", headers, body: body as Uint8Array<ArrayBuffer>, signal });
+    },
+    pass(fetch, given, options) {
+      return others === undefined ? fetch(given, options) : fetch(given, { ...options, headers: others });
     },
     ask(fetch, path, signal) {
       const { duplex: _, body: __, ...rest } = (init ?? {}) as FetchInit & { duplex?: unknown };

@@ -7,11 +7,12 @@ import type { Cost } from "../cost.ts";
 import { EMBEDDING } from "../embedding-kind.ts";
 import type { SdkPlane } from "../plane.ts";
 import { RESPONSES } from "../responses-kind.ts";
-import { billable, type Billable } from "./billable.ts";
+import { billable, type Billable, type Host } from "./billable.ts";
 import { isMetered } from "./metering.ts";
-import { bytesOf, methodOf, outgoing, urlOf, type Fetch, type Outgoing } from "./outgoing.ts";
+import { bytesOf, methodOf, outgoing, urlOf, type Fetch, type FetchInit, type FetchInput, type Outgoing } from "./outgoing.ts";
 import { errorResponse } from "./tracked-answer.ts";
-import { chargesOf, payerOf, trackedCall, type Tracked } from "./tracked-call.ts";
+import { trackedCall, type Tracked } from "./tracked-call.ts";
+import { unreadCall } from "./unread.ts";
 
 const KINDS: Readonly<Record<CallType, CallKind<object, unknown>>> = {
   completion: CHAT as CallKind<object, unknown>, embedding: EMBEDDING as CallKind<object, unknown>, responses: RESPONSES as CallKind<object, unknown>,
@@ -25,39 +26,47 @@ export function trackedCost(response: Response): Promise<Cost> | undefined {
   return costs.get(response);
 }
 
+/** What a tracked `fetch` needs of its instance. */
+export interface TrackingInstance {
+  /** Work on the books, which are opened by the first billable request and stay open until it is done. */
+  call<T>(run: (plane: SdkPlane) => Promise<T>): Promise<T>;
+  hostKind(host: string): Host;
+}
+
 /**
  * A `fetch` that meters, prices and caps what it sends, and lets everything else pass untouched.
- * @param plane asked by the first billable request
+ * @param ofClient it belongs to a provider's client: whatever it sends may cost money
  */
-export function trackFetch(fetch: Fetch, plane: () => SdkPlane | Promise<SdkPlane>, wrapper: TrackOptions): Fetch {
+export function trackFetch(fetch: Fetch, instance: TrackingInstance, wrapper: TrackOptions, ofClient = false): Fetch {
   const tracked: Fetch = async (input, init) => {
     const url = urlOf(input);
-    const what = url === undefined || isMetered() ? undefined : billable(methodOf(input, init), url.pathname);
+    const what = url === undefined || isMetered() ? undefined : billable(methodOf(input, init), url.pathname, hostOf(instance, url, ofClient));
     if (url === undefined || what === undefined) return fetch(input, init);
     init?.signal?.throwIfAborted();
-    const opened = await plane();
-    let sent: Outgoing;
-    try {
-      sent = outgoing(input, init, url);
-    } catch (error) {
-      if (error instanceof TollgateError) return errorResponse(error, url.href, opened.ids.next(opened.clock.now()));
-      throw error;
-    }
-    if (what.kind === "unread" || sent.headers.has("content-encoding")) return unread(opened, what, fetch, input, init, sent, wrapper);
-    const { response, cost }: Tracked = await trackedCall(opened, KINDS[what.type], fetch, sent, await bytesOf(input, init), wrapper);
-    if (cost !== undefined) costs.set(response, cost);
-    return response;
+    return instance.call((plane) => send(plane, what, fetch, input, init, url, wrapper));
   };
   return Object.assign(tracked, { [TRACKED]: true });
 }
 
-/** It costs money, and nothing here bounds or prices it: refused under a hard budget (GATE 2.2), else it passes. */
-async function unread(plane: SdkPlane, what: Billable, fetch: Fetch, input: Parameters<Fetch>[0], init: Parameters<Fetch>[1], sent: Outgoing, wrapper: TrackOptions): Promise<Response> {
-  const id = plane.ids.next(plane.clock.now());
-  const charges = chargesOf(plane, payerOf(plane, wrapper, sent.payer), "", id);
-  if (!charges.some((set) => set.limits.some((limit) => limit.hard && limit.measure === "nanoUsd"))) return fetch(input, init);
-  const name = what.kind === "unread" ? what.route : "a compressed body";
-  return errorResponse(new TollgateError("cost_not_boundable", `A hard budget applies, and the cost of ${name} cannot be bounded. Send it through a fetch that is not tracked, or without a budget.`), sent.url.href, id);
+function hostOf(instance: TrackingInstance, url: URL, ofClient: boolean): Host {
+  const host = instance.hostKind(url.host);
+  return ofClient && host === "any" ? "provider" : host;
+}
+
+async function send(plane: SdkPlane, what: Billable, fetch: Fetch, input: FetchInput, init: FetchInit | undefined, url: URL, wrapper: TrackOptions): Promise<Response> {
+  let sent: Outgoing;
+  try {
+    sent = outgoing(input, init, url);
+  } catch (error) {
+    if (error instanceof TollgateError) return errorResponse(error, url.href, plane.ids.next(plane.clock.now()));
+    throw error;
+  }
+  const isRead = what.kind === "read" && !sent.headers.has("content-encoding");
+  const { response, cost }: Tracked = isRead
+    ? await trackedCall(plane, KINDS[what.type], fetch, sent, await bytesOf(input, init), wrapper)
+    : await unreadCall(plane, { route: what.kind === "unread" ? what.route : `compressed_${KINDS[what.type].route}`, fetch, input, init, sent, wrapper });
+  if (cost !== undefined) costs.set(response, cost);
+  return response;
 }
 
 export function isTrackedFetch(fetch: unknown): boolean {

@@ -1,7 +1,6 @@
 import { TollgateError } from "../../../base/errors.ts";
 import type { TrackOptions } from "../context.ts";
-import type { SdkPlane } from "../plane.ts";
-import { trackFetch } from "./track-fetch.ts";
+import { trackFetch, type TrackingInstance } from "./track-fetch.ts";
 import type { Fetch } from "./outgoing.ts";
 
 /** What OpenAI's clients have in common, of every major and of Azure. */
@@ -13,9 +12,9 @@ interface ClientWithOptions {
  * Wraps a `fetch`, or a client of the `openai` package (Azure's too), so that what it sends is metered, priced and capped.
  * @throws TollgateError `invalid_request` for anything else
  */
-export function trackAnything<T>(target: T, plane: () => SdkPlane | Promise<SdkPlane>, options: TrackOptions): T {
-  if (typeof target === "function" && !isClass(target)) return trackFetch(target as unknown as Fetch, plane, options) as unknown as T;
-  if (isClient(target)) return target.withOptions({ fetch: trackFetch(fetchOf(target), plane, options) }) as T;
+export function trackAnything<T>(target: T, instance: TrackingInstance, options: TrackOptions): T {
+  if (typeof target === "function" && !isClass(target)) return trackFetch(target as unknown as Fetch, instance, options) as unknown as T;
+  if (isClient(target)) return target.withOptions({ fetch: trackFetch(fetchOf(target), instance, options, true) }) as T;
   throw new TollgateError("invalid_request", "track takes a fetch or a client of the openai package.");
 }
 
