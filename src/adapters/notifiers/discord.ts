@@ -6,7 +6,7 @@ import { postJson } from "./post-json.ts";
 
 export interface DiscordOptions extends ChannelOptions {
   /** The webhook of a Discord channel, `https://discord.com/api/webhooks/…`: a secret. */
-  readonly url: string;
+  readonly url: string | undefined;
 }
 
 const FIELDS_MAX = 25;

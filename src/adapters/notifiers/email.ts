@@ -7,7 +7,7 @@ import { invalid, readChannel, type ChannelOptions } from "./options.ts";
 import { withoutSecrets } from "./secrets.ts";
 
 export interface EmailOptions extends ChannelOptions {
-  readonly host: string;
+  readonly host: string | undefined;
   /** 587 if left out, 465 with `secure`. */
   readonly port?: number | undefined;
   /** TLS from the first byte. Without it the connection is raised by STARTTLS; `insecure` allows plain text for servers without. */

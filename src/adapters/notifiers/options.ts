@@ -1,5 +1,6 @@
 import { TollgateError } from "../../base/errors.ts";
 
+/** Addresses and secrets may be `undefined`, so that they can be read from the environment as they are; what is missing is refused by name when the channel is made. */
 export interface ChannelOptions {
   /** How the log calls it; needed where two channels are of one kind. */
   readonly name?: string | undefined;
@@ -20,7 +21,7 @@ export function readChannel({ name, timeoutMs }: ChannelOptions, kind: string): 
 /** The address is a secret: an error never repeats it. @throws TollgateError `invalid_request` */
 export function readAddress(url: unknown, kind: string): URL {
   const address = typeof url === "string" && URL.canParse(url) ? new URL(url) : undefined;
-  if (address === undefined || !/^https?:$/.test(address.protocol)) throw invalid("url", `The url of a ${kind} channel is no http(s) address; copy it whole, such as "https://…".`);
+  if (address === undefined || !/^https?:$/.test(address.protocol)) throw invalid("url", `The url of a ${kind} channel is ${url === undefined ? "missing" : "no http(s) address"}; copy it whole, such as "https://…".`);
   if (address.username !== "" || address.password !== "") throw invalid("url", `The url of a ${kind} channel must not hold a user name and password; send them in headers.`);
   return address;
 }

@@ -6,7 +6,7 @@ import { postJson } from "./post-json.ts";
 
 export interface SlackOptions extends ChannelOptions {
   /** The incoming webhook of an app, `https://hooks.slack.com/services/…`: a secret. */
-  readonly url: string;
+  readonly url: string | undefined;
 }
 
 const FIELDS_MAX = 10;

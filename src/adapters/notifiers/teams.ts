@@ -6,7 +6,7 @@ import { postJson } from "./post-json.ts";
 
 export interface TeamsOptions extends ChannelOptions {
   /** The address of a workflow "when a Teams webhook request is received": a secret. */
-  readonly url: string;
+  readonly url: string | undefined;
 }
 
 /**

@@ -6,9 +6,9 @@ import { invalid, readAddress, readChannel, type ChannelOptions } from "./option
 import { postJson } from "./post-json.ts";
 
 export interface WebhookOptions extends ChannelOptions {
-  readonly url: string;
+  readonly url: string | undefined;
   /** Signs each message as Standard Webhooks says: `whsec_` and the base64 of 24 to 64 random bytes. */
-  readonly secret: string;
+  readonly secret: string | undefined;
   /** Beside those of the signature, such as an `authorization`. Treated as secrets. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
@@ -18,14 +18,14 @@ const OWN = /^(?:webhook-|content-|host$|transfer-encoding$|connection$)/i;
 /**
  * A program of your own, signed by Standard Webhooks: `webhook-id` is the same for each attempt, so that a receiver knows a repeated message.
  * @throws TollgateError `invalid_request`
- * @example webhook({ url: "https://ops.example.com/costs", secret: process.env.WEBHOOK_SECRET })
+ * @example webhook({ url: process.env.WEBHOOK_URL, secret: process.env.WEBHOOK_SECRET })
  */
 export function webhook(options: WebhookOptions): Notifier {
   const { name, timeoutMs } = readChannel(options, "webhook");
   const url = readAddress(options.url, "webhook");
   const signer = signerOf(options.secret);
   const headers = readHeaders(options.headers ?? {});
-  const secrets = [options.secret, ...Object.values(headers)];
+  const secrets = [options.secret ?? "", ...Object.values(headers)];
   return {
     name,
     send: (message, signal) => {
