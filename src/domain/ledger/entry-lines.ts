@@ -5,7 +5,7 @@ export type EntryText = string;
 
 /** Entries as JSON texts in UTF-8, a line feed after each. */
 export interface EntryLines {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   readonly count: number;
 }
 
@@ -13,7 +13,7 @@ export interface EntryLines {
  * Visits the entries one by one, so that a thousand of them are never all in memory as objects.
  * @param decoderOf makes a function that reads the UTF-8 of the bytes from `start` to `end`
  */
-export function forEachEntry({ bytes }: EntryLines, decoderOf: (bytes: Uint8Array<ArrayBuffer>) => (start: number, end: number) => string, visit: (entry: Entry) => void): void {
+export function forEachEntry({ bytes }: EntryLines, decoderOf: (bytes: Uint8Array) => (start: number, end: number) => string, visit: (entry: Entry) => void): void {
   const decode = decoderOf(bytes);
   let start = 0;
   while (start < bytes.length) {

@@ -122,7 +122,7 @@ export class LedgerWriter {
   }
 }
 
-function decoderOf(bytes: Uint8Array<ArrayBuffer>): (start: number, end: number) => string {
+function decoderOf(bytes: Uint8Array): (start: number, end: number) => string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return (start, end) => buffer.toString("utf8", start, end);
 }

@@ -37,7 +37,7 @@ export class WriterThread {
     this.thread = this.begin();
   }
 
-  /** Not moved but copied to the thread: this side keeps it until it is committed. */
+  /** Never moved to the thread: this side keeps it until it is committed. */
   write(batch: Batch): void {
     this.uncommitted.push(batch);
     this.thread.post({ type: "write", batch });
