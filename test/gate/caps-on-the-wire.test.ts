@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { capFieldOf, providerEntry } from "../../src/adapters/providers/registry.ts";
-import { chat, startWorld, until, type World } from "../support/world.ts";
+import type { Behaviour } from "../support/mock-answers.ts";
+import { chat, startWorld, type World } from "../support/world.ts";
 
 const PATH = "/v1/chat/completions";
 const DIRECT = "input_cost_per_token: 0.00000015, output_cost_per_token: 0.0000006";
@@ -83,7 +84,7 @@ test("GATE 9.1: what goes to api.openai.com itself has max_completion_tokens", (
 
 test("GATE 9.2: with supports_stream_options false they are not sent; without usage the hold is charged, with usage its cost", async () => {
   const key = await world.key({ max_budget: 1 });
-  const cost = async (behaviour: Parameters<World["mock"]["enqueue"]>[0]): Promise<{ cost: string; held: string; estimated: string | null }> => {
+  const cost = async (behaviour: Behaviour): Promise<{ cost: string; held: string; estimated: string | null }> => {
     world.mock.enqueue(behaviour);
     const response = await fetch(`${world.gateway.url}${PATH}`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body: JSON.stringify(chat("silent", { stream: true })) });
     await response.text();

@@ -9,6 +9,9 @@ const TITLE = /\((["'`])((?:\\.|(?!\1)[^\\\n])*)\1/g;
 /** "GATE 4.1, 4.6: …" anywhere in a title, or the numbers alone at its beginning. */
 const QUOTED = /(?:GATE |^)(\d+\.\d+(?:, \d+\.\d+)*)(?=[:;,) ])/g;
 
+/** Rules of what ARCHITECTURE.md, section 11, says is not built. Each goes from here with the code that keeps it. */
+const NOT_BUILT = ["5.8"];
+
 async function quotedRules(): Promise<Map<string, string>> {
   const quoted = new Map<string, string>();
   for await (const path of glob("test/**/{*.test,conformance}.ts")) {
@@ -23,6 +26,6 @@ test("each rule of docs/gate.md is quoted in the title of a test, and no title q
   const rules = [...readFileSync("docs/gate.md", "utf8").matchAll(RULE)].map(([, number]) => number!);
   const quoted = await quotedRules();
   expect(rules.length).toBeGreaterThan(50);
-  expect(rules.filter((rule) => !quoted.has(rule)), "rules without a test").toEqual([]);
+  expect(rules.filter((rule) => !quoted.has(rule) && !NOT_BUILT.includes(rule)), "rules without a test").toEqual([]);
   expect([...quoted].filter(([number]) => !rules.includes(number)), "titles that quote no rule").toEqual([]);
 });
