@@ -31,11 +31,14 @@ export interface DataPlane {
 
 const KEY_HEADERS = ["authorization", "x-api-key", "api-key", "x-goog-api-key", "ocp-apim-subscription-key", "x-litellm-api-key"] as const;
 
+/** The name of a scheme is the same in any case (RFC 9110, 11.1). */
+const SCHEME = /^\s*bearer(?:\s+|$)/i;
+
 /** The key of a request, from any header that LiteLLM's clients use. @throws TollgateError `missing_key` */
 export function keyIn(header: (name: string) => string | undefined): string {
   for (const name of KEY_HEADERS) {
-    const value = header(name);
-    if (value !== undefined && value !== "") return (value.startsWith("Bearer ") ? value.slice(7) : value).trim();
+    const key = header(name)?.replace(SCHEME, "").trim();
+    if (key !== undefined && key !== "") return key;
   }
   throw new TollgateError("missing_key", "Authentication Error, no API key was sent. Send it as `Authorization: Bearer sk-...`.");
 }
