@@ -213,6 +213,23 @@ describe("5.4 a reused connection that dies before the first byte", () => {
     expect(server.connections()).toBe(40);
   });
 
+  test.each(["reset", "closed"])("is replaced unseen if it was %s before anything was written to it", async (how) => {
+    let idle: net.Socket | undefined;
+    const server = await rawServer((socket) => {
+      socket.write(OK);
+      idle = socket;
+    });
+    const upstream = upstreamOf();
+    for (let round = 1; round <= 20; round += 1) {
+      const answers = await Promise.all(Array.from({ length: 3 }, () => post(upstream, server.url).done));
+      expect(answers.map((answer) => answer.outcome)).toEqual(["end", "end", "end"]);
+      // Within a timer's turn, so that the news is heard after the next request took the connection and before it is written.
+      await pause(1);
+      if (how === "reset") idle?.resetAndDestroy();
+      else idle?.destroy();
+    }
+  });
+
   test("only once: if the fresh one dies too, sent", async () => {
     const server = await rawServer((socket, _onConnection, connection) => (connection === 1 && _onConnection === 1 ? socket.write(OK) : socket.destroy()));
     const upstream = upstreamOf();

@@ -36,6 +36,11 @@ export class Connection {
     return this.requestsOnSocket > 1;
   }
 
+  /** Its socket has carried a request. */
+  get wasUsed(): boolean {
+    return this.requestsOnSocket > 0;
+  }
+
   destroy(then: () => void = ignore): void {
     this.client.destroy(then);
   }

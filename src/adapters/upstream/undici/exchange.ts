@@ -115,7 +115,9 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamExchange {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.over) return;
     this.source.discard(this.connection);
-    if (this.reused && !this.answering && !this.retried && isLostConnection(error)) {
+    // A reset that was on its way may be heard before anything was written: then it is only known that the connection is old.
+    const stale = this.reused || (!this.sent && this.connection.wasUsed);
+    if (stale && !this.answering && !this.retried && isLostConnection(error)) {
       this.again();
       return;
     }
