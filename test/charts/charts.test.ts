@@ -124,6 +124,24 @@ test("the same rows give the same bytes, whatever was drawn before", async () =>
   expect(readFileSync(second.path).equals(readFileSync(first.path))).toBe(true);
 });
 
+test.each([320, 480, 960])("a burn-down at %i pixels: nothing leaves the picture, what a budget is passed by is said as such", async (width) => {
+  for (const budget of ["40", "100000000"]) {
+    const burn = burnDownOf(Array.from({ length: 14 }, (_, index) => ({ date: `2026-11-${String(index + 1).padStart(2, "0")}`, costExact: "5.25" })), { budget, to: "2026-11-30" });
+    const { svg } = await plotBudgetBurnDown(burn, { path: file("narrow.svg"), width, timeZone: "America/Argentina/ComodRivadavia" });
+    expect(collisions(svg, width)).toEqual([]);
+    if (budget === "40") expect(svg).toContain("$33.50 over $40.00");
+  }
+});
+
+test("the others together are broken off where they are more than the dearest; what is not nothing has a bar and a share", async () => {
+  const rows = [{ label: "a", costExact: "1" }, { label: "tiny", costExact: "0.000000001" }, { label: "none", costExact: "0" }, ...Array.from({ length: 40 }, (_, index) => ({ label: `x${index}`, costExact: "0.9" }))];
+  const { svg } = await plotModelComparison(rows, { path: file("broken.svg"), rows: 5 });
+  expect(svg.match(/<polygon [^>]*fill="#ffffff"/g)?.length).toBe(2);
+  const few = await plotModelComparison(rows.slice(0, 3), { path: file("few.svg") });
+  expect(few.svg).toContain("&lt; 0.1 %");
+  expect(few.svg.match(new RegExp(`fill="${PALETTES.light.bar}"`, "g"))?.length).toBe(2);
+});
+
 test("no spend is drawn as such", async () => {
   for (const chart of [await plotDailyCosts([], { path: file("e.svg") }), await plotDailyCosts([{ date: "2026-11-24", cost: 0 }], { path: file("e.svg") }), await plotCostByUser([], { path: file("e.png") })]) expect(chart.svg).toContain(">No spend in this period<");
 });

@@ -27,6 +27,20 @@ test("every format has the sums, the alerts, the anomalies and the forecast, and
   }
 });
 
+test("budgets of a monitor are in every format, with a burn-down chart in the page; one without an end has no course", async () => {
+  const watching = new CostMonitor(new CostAnalyzer(ledger.folder, { now: () => Date.parse("2026-11-24T15:30:00Z") }), {
+    thresholds: {}, budgets: [{ name: "all of it", maxBudget: 120, duration: "monthly" }, { name: "ann", maxBudget: "28.000000001", duration: "monthly", user: "ann" }, { name: "ever", maxBudget: 1 }, { name: "today", maxBudget: 1, duration: "daily" }],
+  });
+  const data = await watching.generateReport({ days: 7 });
+  const budgets = data.forecast?.budgets ?? [];
+  expect(budgets.map(({ name, burnDown }) => [name, burnDown.from, burnDown.to, burnDown.actual.at(-1)])).toEqual([
+    ["all of it", "2026-11-01", "2026-11-30", { date: "2026-11-24", remaining: "12" }], ["ann", "2026-11-01", "2026-11-30", { date: "2026-11-24", remaining: "0.000000001" }],
+  ]);
+  const html = await watching.generateReport({ days: 7, format: "html" });
+  expect(html.match(/budgetBurnDown/g)?.length).toBe(2);
+  for (const format of ["text", "markdown", "html"] as const) expect(await watching.generateReport({ days: 7, format })).toMatch(/all of it[^\n]*\$120\.00[^\n]*\$108\.00[^\n]*90\.0 %[^\n]*\$12\.00/);
+});
+
 test("text for a terminal aligns its columns, and a name can neither move the cursor nor begin a line", async () => {
   const text = await monitor.generateReport({ months: 1, format: "text" });
   expect(text).not.toMatch(/[\u0000-\u0009\u000B-\u001F]|^bob/m);

@@ -26,9 +26,10 @@ export function burnDownSvg(burn: BurnDown, options: DrawingOptions = {}): strin
   const { date, earliest, latest } = burn.exhaustion;
   const says = date === null ? (burn.withoutProjection === "too_little_history" ? "too little history to project" : burn.projection.length === 0 ? "" : earliest === null ? "lasts to the end" : `likely lasts to the end, at worst to ${dateText(earliest)}`)
     : left <= 0n ? `spent on ${dateText(date)}` : `likely spent on ${dateText(date)}${earliest === latest ? "" : ` (${earliest === null ? "" : dateText(earliest, false)} – ${latest === null ? "not in this period" : dateText(latest, false)})`}`;
-  const subtitle = [periodText(burn.from, burn.to), `${nanoText(left, currency)} of ${nanoText(budget, currency)} left`, says, ...(canvas.timeZone === undefined ? [] : [canvas.timeZone])].filter((part) => part !== "").join("  ·  ");
+  const standing = left < 0n ? `${nanoText(-left, currency)} over ${nanoText(budget, currency)}` : `${nanoText(left, currency)} of ${nanoText(budget, currency)} left`;
+  const subtitle = [standing, says, periodText(burn.from, burn.to), canvas.timeZone ?? ""];
   return renderSvg({
-    theme: canvas.theme, width, height, title: canvas.title ?? "Budget burn-down", subtitle, description: subtitle, emptyText: "No days in this period",
+    theme: canvas.theme, width, height, title: canvas.title ?? "Budget burn-down", subtitle, description: subtitle.filter((part) => part !== "").join("; "), emptyText: "No days in this period",
     data: { chart: "budgetBurnDown", currency: "USD", ...burn },
     legend: burn.actual.length === 0 ? [] : legendOf(canvas.theme === "dark" ? "dark" : "light", burn.projection.length > 0),
     chart: actual.length === 0 ? undefined : (palette) => {
@@ -47,7 +48,7 @@ export function burnDownSvg(burn: BurnDown, options: DrawingOptions = {}): strin
       const band = (values: readonly bigint[], under: readonly bigint[]): (number | null)[] => [...gaps, 0, ...values.map((value, index) => usd(value) - usd(under[index] as bigint))];
       const invisible = { lineStyle: { opacity: 0 }, stack: "band", stackStrategy: "all" };
       return {
-        grid: { left: margin, right: PADDING, top: HEAD_HEIGHT + 22, bottom: 44, containLabel: false, outerBoundsMode: "none" },
+        grid: { left: margin, right: PADDING, top: HEAD_HEIGHT + 30, bottom: 44, containLabel: false, outerBoundsMode: "none" },
         xAxis: { type: "category", data: dates, axisLine: { onZero: false, lineStyle: { color: palette.muted } }, axisTick: { alignWithLabel: true, interval: (index: number) => labels.has(index), lineStyle: { color: palette.muted } }, axisLabel: { interval: (index: number) => labels.has(index), formatter: (_: string, index: number) => labels.get(index) ?? "", color: palette.muted, fontSize: SIZE, showMinLabel: null, showMaxLabel: null } },
         yAxis: { type: "value", min: scale.least, max: scale.most, interval: scale.step, axisLabel: { formatter: (mark: number) => scale.text(mark), color: palette.muted, fontSize: SIZE }, splitLine: { lineStyle: { color: palette.grid } } },
         series: [

@@ -28,7 +28,7 @@ export function dailyCostsSvg(rows: readonly DayRow[], options: DrawingOptions =
   const description = days.length === 0 ? "No spend in this period." : `${period}: ${nanoText(inCurrency(total, currency), currency)} in total, most on ${dateText(dates[peak] as string)} with ${nanoText(days[peak]?.nano ?? 0n, currency)}.`;
   return renderSvg({
     theme: canvas.theme, width, height, title: canvas.title ?? "Daily costs", description, emptyText: "No spend in this period",
-    subtitle: [period, `total ${nanoText(inCurrency(total, currency), currency)}`, ...notesOf(rows), ...(canvas.timeZone === undefined ? [] : [canvas.timeZone])].filter((part) => part !== "").join("  ·  "),
+    subtitle: [period, `total ${nanoText(inCurrency(total, currency), currency)}`, ...notesOf(rows), canvas.timeZone ?? ""],
     data: { chart: "dailyCosts", currency: "USD", total: exactText(total).replaceAll(/[$,]/g, ""), rows: rows.map((row, index) => ({ date: row.date, cost: exactText(days[index]?.cost ?? 0n).replaceAll(/[$,]/g, "") })) },
     chart: days.every((day) => day.cost === 0n) ? undefined : (palette) => {
       const scale = amountScale(days.reduce((least, day) => (day.nano < least ? day.nano : least), 0n), days[peak]?.nano ?? 0n, currency);
@@ -43,7 +43,7 @@ export function dailyCostsSvg(rows: readonly DayRow[], options: DrawingOptions =
         xAxis: { type: "category", data: dates, axisLine: { lineStyle: { color: palette.muted } }, axisTick: { alignWithLabel: true, interval: (index: number) => labels.has(index), lineStyle: { color: palette.muted } }, axisLabel: { interval: (index: number) => labels.has(index), formatter: (_: string, index: number) => labels.get(index) ?? "", color: palette.muted, fontSize: SIZE, fontFamily: "inherit", hideOverlap: false, showMinLabel: null, showMaxLabel: null } },
         yAxis: { type: "value", min: scale.least, max: scale.most, interval: scale.step, axisLabel: { formatter: (mark: number) => scale.text(mark), color: palette.muted, fontSize: SIZE }, splitLine: { lineStyle: { color: palette.grid } } },
         series: [{
-          type: "bar", silent: true, barMaxWidth: 64, barCategoryGap: days.length > 100 ? "10%" : "28%", itemStyle: { color: palette.bar, borderRadius: days.length > 100 ? 0 : [2, 2, 0, 0] },
+          type: "bar", silent: true, barMaxWidth: 64, barCategoryGap: plot / days.length < 4 ? "0%" : days.length > 100 ? "10%" : "28%", itemStyle: { color: palette.bar, borderRadius: days.length > 100 ? 0 : [2, 2, 0, 0] },
           data: days.map((day, index) => ({ value: Number(day.nano) / 1e9, label: { show: day.cost !== 0n && (all || index === peak), position: day.cost < 0n ? "bottom" : "top", formatter: () => amounts[index] ?? "", color: palette.ink, fontSize: SIZE, textBorderWidth: 0, ...edge(index, plot / days.length, textWidth(amounts[index] ?? "", SIZE), days.length) } })),
         }],
       };

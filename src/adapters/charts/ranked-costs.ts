@@ -39,19 +39,22 @@ export function rankedCostsSvg(rows: readonly RankedRow[], noun: "model" | "user
   const plain = (cost: bigint): string => exactText(cost).replaceAll(/[$,]/g, "");
   return renderSvg({
     theme: canvas.theme, width, height, title: canvas.title ?? `Costs by ${noun}`, emptyText: "No spend in this period",
-    subtitle: [`${rows.length} ${noun}${rows.length === 1 ? "" : "s"}`, `total ${amountOf(total)}`, ...notesOf(rows), ...(canvas.timeZone === undefined ? [] : [canvas.timeZone])].join("  ·  "),
+    subtitle: [`${rows.length} ${noun}${rows.length === 1 ? "" : "s"}`, `total ${amountOf(total)}`, ...notesOf(rows), canvas.timeZone ?? ""],
     description: bars.map((bar) => `${bar.name}: ${amountOf(bar.cost)}`).join("; "),
     data: { chart: noun === "model" ? "modelComparison" : "costByUser", currency: "USD", total: plain(total), rows: bars.map((bar) => ({ name: bar.name, cost: plain(bar.cost), ...(bar.others > 0 ? { others: bar.others } : {}) })) },
     chart: bars.every((bar) => bar.cost === 0n) ? undefined : (palette) => {
       const names = bars.map((bar) => fitted(bar.name, SIZE, width * 0.3));
       const amounts = bars.map((bar) => amountOf(bar.cost));
-      const shares = bars.map((bar) => (total > 0n ? `${(Number((bar.cost * 1_000n) / total) / 10).toFixed(1)} %` : ""));
+      const shares = bars.map((bar) => shareText(bar.cost, total));
       const details = width < 640 ? bars.map(() => "") : bars.map((bar) => detailOf(bar, noun, amountOf));
       const widest = (texts: readonly string[], size = SIZE): number => Math.max(0, ...texts.map((text) => textWidth(text, size)));
       const columns = [widest(names), widest(amounts), widest(shares), widest(details, 12)] as const;
       const left = PADDING + columns[0] + GAP;
       const right = PADDING + columns[1] + columns[2] + columns[3] + (columns[3] > 0 ? 3 : 2) * GAP;
-      const [lowest, highest] = bars.reduce(([low, high], bar) => [bar.cost < low ? bar.cost : low, bar.cost > high ? bar.cost : high], [0n, 0n]);
+      const named = bars.some((bar) => bar.others === 0 && bar.cost > 0n) ? bars.filter((bar) => bar.others === 0) : bars;
+      const [lowest, highest] = named.reduce(([low, high], bar) => [bar.cost < low ? bar.cost : low, bar.cost > high ? bar.cost : high], [0n, 0n]);
+      // All the others together may be far more than the dearest: their bar is broken off, so that the rest can still be told apart.
+      const drawn = (cost: bigint): number => Number(inCurrency(cost > highest ? highest : cost, currency)) / 1e9;
       const each = (height - HEAD_HEIGHT - PADDING) / bars.length;
       const size = Math.max(6, Math.min(SIZE, Math.floor(each) - 2));
       const cells = bars.flatMap((_, index) => {
@@ -60,6 +63,7 @@ export function rankedCostsSvg(rows: readonly RankedRow[], noun: "model" | "user
         const amountRight = width - right + GAP + columns[1];
         return [
           cell(left - GAP, names[index], palette.ink, "right"), cell(amountRight, amounts[index], palette.ink, "right"), cell(amountRight + GAP + columns[2], shares[index], palette.muted, "right"),
+          ...((bars[index]?.cost ?? 0n) > highest ? [breakMark(left + (width - left - right) * 0.9, y, Math.min(20, each * 0.65), palette.background)] : []),
           ...(details[index] === "" ? [] : [cell(width - PADDING, details[index], palette.muted, "right", Math.min(12, size))]),
         ];
       });
@@ -67,11 +71,24 @@ export function rankedCostsSvg(rows: readonly RankedRow[], noun: "model" | "user
         grid: { left, right, top: HEAD_HEIGHT, bottom: PADDING, containLabel: false, outerBoundsMode: "none" },
         xAxis: { type: "value", min: Number(inCurrency(lowest, currency)) / 1e9, max: Number(inCurrency(highest, currency)) / 1e9 || 1e-9, show: false },
         yAxis: { type: "category", inverse: true, data: bars.map((_, index) => String(index)), axisLabel: { show: false }, axisTick: { show: false }, axisLine: { lineStyle: { color: palette.grid } } },
-        series: [{ type: "bar", silent: true, barMaxWidth: 20, barCategoryGap: "35%", data: bars.map((bar) => ({ value: Number(inCurrency(bar.cost, currency)) / 1e9, itemStyle: { color: bar.others > 0 ? palette.rest : palette.bar, borderRadius: [0, 2, 2, 0] } })) }],
+        series: [{ type: "bar", silent: true, barMaxWidth: 20, barMinHeight: 1, barCategoryGap: "35%", data: bars.map((bar) => ({ value: bar.cost === 0n ? "-" : drawn(bar.cost), itemStyle: { color: bar.others > 0 ? palette.rest : palette.bar, borderRadius: [0, 2, 2, 0] } })) }],
         graphic: cells,
       };
     },
   });
+}
+
+/** Two slanted cuts through a bar that is longer than it can be drawn. */
+function breakMark(x: number, y: number, height: number, background: string): unknown {
+  const cut = (at: number): unknown => ({ type: "polygon", silent: true, z: 10, shape: { points: [[at, y + height / 2 + 2], [at + 7, y - height / 2 - 2], [at + 11, y - height / 2 - 2], [at + 4, y + height / 2 + 2]] }, style: { fill: background } });
+  return { type: "group", silent: true, z: 10, children: [cut(x), cut(x + 9)] };
+}
+
+/** To a tenth of a percent; what is not nothing never reads as nothing. */
+function shareText(cost: bigint, total: bigint): string {
+  if (total <= 0n) return "";
+  const tenths = (cost * 1_000n) / total;
+  return cost > 0n && tenths === 0n ? "< 0.1 %" : `${(Number(tenths) / 10).toFixed(1)} %`;
 }
 
 function barsOf(rows: readonly RankedRow[], most: number): Bar[] {

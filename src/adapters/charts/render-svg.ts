@@ -25,7 +25,8 @@ export interface Drawing {
   readonly width: number;
   readonly height: number;
   readonly title: string;
-  readonly subtitle: string;
+  /** Parts, the first the one to keep longest; what does not fit beside the others is left out from the end. */
+  readonly subtitle: readonly string[];
   readonly legend?: readonly LegendItem[] | undefined;
   /** What is drawn as numbers, exact, for programs; it stands in the file. */
   readonly data: unknown;
@@ -61,15 +62,27 @@ export function textAt(left: number, top: number, text: string, fill: string, st
 
 function headOf({ title, subtitle, width, legend = [] }: Drawing, palette: Palette): unknown[] {
   const most = width - 2 * PADDING;
-  const head: unknown[] = [textAt(PADDING, 20, fitted(title, 18, most, true), palette.ink, { fontSize: 18, fontWeight: 600 }), textAt(PADDING, 46, fitted(subtitle, 13, most), palette.muted)];
+  const head: unknown[] = [textAt(PADDING, 20, fitted(title, 18, most, true), palette.ink, { fontSize: 18, fontWeight: 600 }), textAt(PADDING, 46, besides(subtitle, 13, most), palette.muted)];
   let left = PADDING;
   for (const { text, colour, kind } of legend) {
+    // Half a word tells less than none.
+    if (left + 22 + textWidth(text, 12) > width - PADDING / 2) break;
     const mark = kind === "box" ? { type: "rect", silent: true, x: left, y: 72, shape: { width: 12, height: 10 }, style: { fill: colour } }
       : { type: "line", silent: true, shape: { x1: left, y1: 77, x2: left + 16, y2: 77 }, style: { stroke: colour, lineWidth: 2, ...(kind === "dashed" ? { lineDash: [4, 3] } : {}) } };
     head.push(mark, textAt(left + 22, 70, text, palette.muted, { fontSize: 12 }));
     left += 22 + textWidth(text, 12) + 20;
   }
   return head;
+}
+
+/** So many parts as stand side by side; a single one is shortened. */
+function besides(parts: readonly string[], size: number, most: number): string {
+  const said = parts.filter((part) => part !== "");
+  for (let kept = said.length; kept > 1; kept -= 1) {
+    const text = said.slice(0, kept).join("  ·  ");
+    if (textWidth(text, size) <= most) return text;
+  }
+  return fitted(said[0] ?? "", size, most);
 }
 
 function emptyOf({ emptyText, width, height }: Drawing, palette: Palette): unknown {

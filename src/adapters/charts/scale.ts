@@ -21,7 +21,7 @@ export function amountScale(lowest: bigint, highest: bigint, currency: Currency,
   const up = (high + step - 1n) / step;
   const decimals = decimalsOf(step);
   const size = Number(step) / 1e9;
-  return { least: Number(down) * size, most: Number(up) * size, step: size, text: (mark) => fixedText(BigInt(Math.round(mark / size)) * step, decimals, currency) };
+  return { least: Number(down) * size, most: Number(up) * size, step: size, text: (mark) => { const times = BigInt(Math.round(mark / size)); return fixedText(times * step, times === 0n && decimals > 2 ? 0 : decimals, currency); } };
 }
 
 function decimalsOf(step: bigint): number {

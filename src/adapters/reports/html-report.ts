@@ -7,14 +7,18 @@ export interface ReportPictures {
   readonly rules: string;
 }
 
+/** Longer tables, as the days of a year, are opened by whoever wants them. */
+const ROWS_OPEN = 62;
+
 const STYLE = `
-*{box-sizing:border-box}body{margin:0 auto;max-width:1040px;padding:32px 24px;background:var(--tg-background);color:var(--tg-ink);font:15px/1.5 Inter,system-ui,"Segoe UI",Helvetica,Arial,sans-serif}
+*{box-sizing:border-box}body{overflow-wrap:anywhere;margin:0 auto;max-width:1040px;padding:32px 24px;background:var(--tg-background);color:var(--tg-ink);font:15px/1.5 Inter,system-ui,"Segoe UI",Helvetica,Arial,sans-serif}
 h1{font-size:26px;margin:0}h2{font-size:18px;margin:36px 0 8px}p{margin:4px 0}.muted{color:var(--tg-muted)}
 .figures{display:flex;flex-wrap:wrap;gap:12px;margin:24px 0}.figures div{border:1px solid var(--tg-grid);border-radius:8px;padding:12px 16px;flex:1 1 180px}.figures dt{color:var(--tg-muted);font-size:13px}.figures dd{margin:0;font-size:20px;font-weight:600;font-variant-numeric:tabular-nums}
 figure{margin:20px 0;border:1px solid var(--tg-grid);border-radius:8px;overflow:hidden;break-inside:avoid}svg{display:block;width:100%;height:auto}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--tg-grid);white-space:nowrap}th:first-child,td:first-child{text-align:left;white-space:normal;overflow-wrap:anywhere;unicode-bidi:isolate}thead th{color:var(--tg-muted);font-weight:500;font-size:13px}tbody th{font-weight:400}
-li.critical,li.warning{color:var(--tg-projected)}details summary{cursor:pointer;color:var(--tg-muted)}
-@media print{body{padding:0;max-width:none;font-size:12px}thead{display:table-header-group}tr{break-inside:avoid}h2{break-after:avoid}}`;
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--tg-grid);white-space:nowrap}th:first-child,td:first-child{text-align:left;white-space:normal;min-width:10em;overflow-wrap:anywhere;unicode-bidi:isolate}thead th{color:var(--tg-muted);font-weight:500;font-size:13px}tbody th{font-weight:400}
+ul{padding-left:20px}li{margin:4px 0}li.critical strong,li.warning strong{color:var(--tg-projected)}details summary{cursor:pointer;color:var(--tg-muted);margin-bottom:8px}
+@media (max-width:720px){body{padding:20px 16px}h1{font-size:22px}figure{overflow-x:auto}figure svg{width:720px}}
+@media print{figure{border:none;margin:8px 0}body{padding:0;max-width:none;font-size:12px}thead{display:table-header-group}tr{break-inside:avoid}h2{break-after:avoid}}`;
 
 /** One page that needs nothing else: no script, no font, no image from anywhere. */
 export function htmlReport(report: CostReport, { svgs, rules }: ReportPictures): string {
@@ -41,7 +45,8 @@ function section(table: ReportTable): string {
   const { title, note, columns, rows } = table;
   const head = `<thead><tr>${columns.map((column) => `<th scope="col">${escaped(column)}</th>`).join("")}</tr></thead>`;
   const body = rows.map(([name = "", ...cells]) => `<tr><th scope="row">${escaped(name)}</th>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join("")}</tr>`).join("\n");
-  return `<section><h2>${escaped(title)}</h2>${note === undefined ? "" : `<p class="muted">${escaped(note)}</p>`}<div class="scroll"><table aria-label="${escaped(title)}">${head}<tbody>${body}</tbody></table></div></section>`;
+  const all = `<div class="scroll"><table aria-label="${escaped(title)}">${head}<tbody>${body}</tbody></table></div>`;
+  return `<section><h2>${escaped(title)}</h2>${note === undefined ? "" : `<p class="muted">${escaped(note)}</p>`}${rows.length > ROWS_OPEN ? `<details><summary>${rows.length.toLocaleString("en")} rows</summary>${all}</details>` : all}</section>`;
 }
 
 function findings(title: string, list: readonly ReportFinding[] | undefined): string {

@@ -41,19 +41,30 @@ export function caveatsOf({ total }: CostReport): string[] {
 export function tablesOf(report: CostReport): ReportTable[] {
   const ranking = (title: string, name: string, rows: readonly (Costs & { readonly label: string })[], note?: string): ReportTable => ranked(title, name, rows, report.total, note);
   return [
-    modelTable(report), ranking("By provider", "Provider", report.byProvider), ranking("By user", "User", report.byUser), ranking("By key", "Key", report.byKey),
+    ...budgetTables(report), modelTable(report), ranking("By provider", "Provider", report.byProvider), ranking("By user", "User", report.byUser), ranking("By key", "Key", report.byKey),
     ranking("By tag", "Tag", report.byTag, "A request with several tags counts under each of them, so this may sum to more than the total."),
-    { title: "By day", columns: ["Day", "Requests", "Tokens", "Cost"], rows: report.daily.map((day) => [day.date, whole(day.requests), whole(day.totalTokens), amountOf(day)]) },
+    { title: "By day", columns: ["Day", "Cost", "Requests", "Tokens"], rows: report.daily.map((day) => [day.date, amountOf(day), whole(day.requests), whole(day.totalTokens)]) },
   ];
+}
+
+/** The budgets of a monitor in their present windows. */
+function budgetTables({ forecast }: CostReport): ReportTable[] {
+  const usd = (exact: string): bigint => costOfRow({ costExact: exact }, "budget");
+  const rows = (forecast?.budgets ?? []).map(({ name, burnDown: { budget, actual, to, exhaustion } }) => {
+    const left = usd(actual.at(-1)?.remaining ?? budget);
+    const spent = usd(budget) - left;
+    return [name, amountText(usd(budget)), amountText(spent), percent(spent, usd(budget)), amountText(left), to, exhaustion.date ?? "–"];
+  });
+  return rows.length === 0 ? [] : [{ title: "Budgets", columns: ["Budget", "Amount", "Spent", "Used", "Left", "Window ends", "Likely used up"], rows }];
 }
 
 function modelTable({ byModel, total }: CostReport): ReportTable {
   const { rows, rest } = largest(byModel, ROWS, cost);
   const ratio = (value: number | null): string => (value === null ? "–" : amountText(BigInt(Math.round(value * 1e9))));
   const share = (value: number | null): string => (value === null ? "–" : `${(value * 100).toFixed(1)} %`);
-  const line = (row: Costs & { readonly label: string } & Efficiency): string[] => [row.label, whole(row.requests), whole(row.totalTokens), ratio(row.costPer1000OutputTokens), share(row.cachedShare), amountOf(row), partOf(row, total)];
+  const line = (row: Costs & { readonly label: string } & Efficiency): string[] => [row.label, amountOf(row), partOf(row, total), whole(row.requests), whole(row.totalTokens), ratio(row.costPer1000OutputTokens), share(row.cachedShare)];
   return {
-    title: "By model", columns: ["Model", "Requests", "Tokens", "Per 1,000 output tokens", "Cached input", "Cost", "Share"],
+    title: "By model", columns: ["Model", "Cost", "Share", "Requests", "Tokens", "Per 1,000 output tokens", "Cached input"],
     rows: [...rows.map(line), ...(rest.length === 0 ? [] : [otherLine(rest, total, true)])],
   };
 }
@@ -61,19 +72,21 @@ function modelTable({ byModel, total }: CostReport): ReportTable {
 function ranked(title: string, name: string, all: readonly (Costs & { readonly label: string })[], total: Costs, note: string | undefined): ReportTable {
   const { rows, rest } = largest(all, ROWS, cost);
   return {
-    title, note, columns: [name, "Requests", "Tokens", "Cost", "Share"],
-    rows: [...rows.map((row) => [row.label, whole(row.requests), whole(row.totalTokens), amountOf(row), partOf(row, total)]), ...(rest.length === 0 ? [] : [otherLine(rest, total, false)])],
+    title, note, columns: [name, "Cost", "Share", "Requests", "Tokens"],
+    rows: [...rows.map((row) => [row.label, amountOf(row), partOf(row, total), whole(row.requests), whole(row.totalTokens)]), ...(rest.length === 0 ? [] : [otherLine(rest, total, false)])],
   };
 }
 
 function otherLine(rest: readonly Costs[], total: Costs, model: boolean): string[] {
   const sum = rest.reduce((nano, row) => nano + cost(row), 0n);
   const count = (of: (row: Costs) => number): string => whole(rest.reduce((all, row) => all + of(row), 0));
-  return [`other (${rest.length})`, count((row) => row.requests), count((row) => row.totalTokens), ...(model ? ["–", "–"] : []), amountText(sum), percent(sum, cost(total))];
+  return [`other (${rest.length})`, amountText(sum), percent(sum, cost(total)), count((row) => row.requests), count((row) => row.totalTokens), ...(model ? ["–", "–"] : [])];
 }
 
 const partOf = (row: Costs, total: Costs): string => percent(cost(row), cost(total));
 
 function percent(part: bigint, all: bigint): string {
-  return all <= 0n ? "–" : `${(Number((part * 1_000n) / all) / 10).toFixed(1)} %`;
+  if (all <= 0n) return "–";
+  const tenths = (part * 1_000n) / all;
+  return part > 0n && tenths === 0n ? "< 0.1 %" : `${(Number(tenths) / 10).toFixed(1)} %`;
 }

@@ -1,3 +1,4 @@
+import { cutToColumns, textColumns } from "../../base/text-columns.ts";
 import type { CostReport, ReportFinding } from "../../domain/analytics/report.ts";
 import { amountOf, caveatsOf, changeText, tablesOf, type ReportTable } from "./tables.ts";
 
@@ -26,18 +27,13 @@ function findings(title: string, list: readonly ReportFinding[] | undefined): st
 }
 
 function heading(text: string, line: string): string {
-  return `${text}\n${line.repeat(Math.max(1, text.length))}`;
+  return `${text}\n${line.repeat(Math.max(1, textColumns(text)))}`;
 }
 
 function tableText({ columns, rows }: ReportTable): string {
-  const cells = [columns, ...rows.map(([name = "", ...numbers]) => [shortened(plain(name)), ...numbers])];
-  const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index]?.length ?? 0)));
-  return cells.map((row) => row.map((cell, index) => (index === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[index] ?? 0))).join("  ").trimEnd()).join("\n");
-}
-
-function shortened(name: string): string {
-  const characters = [...name];
-  return characters.length <= NAME_WIDTH ? name : `${characters.slice(0, NAME_WIDTH - 1).join("")}…`;
+  const cells = [columns, ...rows.map(([name = "", ...numbers]) => [cutToColumns(plain(name), NAME_WIDTH), ...numbers])];
+  const widths = columns.map((_, index) => Math.max(...cells.map((row) => textColumns(row[index] ?? ""))));
+  return cells.map((row) => row.map((cell, index) => (index === 0 ? `${cell}${" ".repeat((widths[0] ?? 0) - textColumns(cell))}` : cell.padStart(widths[index] ?? 0))).join("  ").trimEnd()).join("\n");
 }
 
 function plain(text: string): string {

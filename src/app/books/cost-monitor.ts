@@ -1,4 +1,5 @@
 import { TollgateError } from "../../base/errors.ts";
+import { parseNanoUsd } from "../../base/money.ts";
 import type { Alert, AnomalyAlert } from "../../domain/alerts/alert.ts";
 import { forecastFor } from "../../domain/alerts/budgets.ts";
 import { deliverDue, RETRIES, type DeliveryCount, type RetryRules } from "../../domain/alerts/deliver.ts";
@@ -8,6 +9,7 @@ import { messageOf } from "../../domain/alerts/message.ts";
 import type { Notifier } from "../../domain/alerts/notifier.ts";
 import type { DeliveryRecord, Outbox } from "../../domain/alerts/outbox.ts";
 import { SUMMARIES, summaryOf, summaryPeriod, type SummaryKind } from "../../domain/alerts/summary.ts";
+import { amountText } from "../../domain/analytics/amounts.ts";
 import { withIds } from "../../domain/analytics/aliases.ts";
 import { Analysis, type AnalysisQuery } from "../../domain/analytics/analysis.ts";
 import type { CostFilter } from "../../domain/analytics/dimension.ts";
@@ -115,7 +117,7 @@ export class CostMonitor {
   }
 
   /**
-   * A report of a period, thirty days if none is named, with alerts, anomalies and the forecast of this month: as data, or as text, Markdown or one
+   * A report of a period, thirty days if none is named, with alerts, anomalies, the forecast of this month and the burn-down of every budget: as data, or as text, Markdown or one
    * HTML page, and with `path` also in that file. Rejects with TollgateError as the analyzer does, and `invalid_request`, `file_unwritable`.
    * @example await monitor.generateReport({ months: 1, format: "html", path: "report.html" })
    */
@@ -124,15 +126,15 @@ export class CostMonitor {
   async generateReport(query?: ReportQuery): Promise<CostReport | string>;
   async generateReport({ title, format, path, ...query }: ReportQuery = {}): Promise<CostReport | string> {
     checkReportOutput({ format, path });
-    const { of: { source }, calendar } = await this.examine();
+    const { of: { source }, calendar, examination } = await this.examine();
     const madeAt = await this.now();
     const finding = ({ severity, message, period }: Alert): ReportFinding => ({ severity, text: message, at: period.name });
-    const [found, forecast] = await Promise.all([this.checkAlerts(), this.forecast()]);
+    const [found, forecast, budgets] = await Promise.all([this.checkAlerts(), this.forecast(), examination.burnDowns(madeAt)]);
     const text = forecast.enough
-      ? `$${forecast.spentExact} spent this month; at the usual pace $${forecast.atEnd?.expectedExact} by its end (from $${forecast.atEnd?.low} to $${forecast.atEnd?.high}).`
+      ? `${shown(forecast.spentExact)} spent this month; at the usual pace ${shown(forecast.atEnd?.expectedExact)} by its end (from ${shown(forecast.atEnd?.low)} to ${shown(forecast.atEnd?.high)}).`
       : forecast.reason;
     const report = await buildReport(new Analysis(source, { now: () => madeAt, ...calendar }), {
-      ...query, title, madeAt, alerts: found.filter(({ kind }) => kind !== "anomaly").map(finding), anomalies: found.filter(({ kind }) => kind === "anomaly").map(finding), forecast: { text },
+      ...query, title, madeAt, alerts: found.filter(({ kind }) => kind !== "anomaly").map(finding), anomalies: found.filter(({ kind }) => kind === "anomaly").map(finding), forecast: { text, ...(budgets.length === 0 ? {} : { budgets }) },
     });
     return outputReport(report, { format, path });
   }
@@ -232,6 +234,11 @@ function sleep(ms: number, signal: { readonly aborted: boolean; addEventListener
     const timer = setTimeout(done, ms);
     signal.addEventListener("abort", done);
   });
+}
+
+/** Dollars to read; the exact figures are in the data. */
+function shown(usd: string | number | undefined): string {
+  return amountText(typeof usd === "number" ? BigInt(Math.round(usd * 1e9)) : (parseNanoUsd(usd ?? "0", "exact") ?? 0n));
 }
 
 function warn(error: unknown): void {

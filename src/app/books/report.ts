@@ -10,8 +10,9 @@ export function renderHtmlReport(report: CostReport): string {
   const { timeZone } = report;
   const options = { theme: "auto", timeZone } as const;
   const svgs = [
-    dailyCostsSvg(report.daily, options), rankedCostsSvg(report.byModel, "model", options), rankedCostsSvg(report.byUser, "user", options),
-    ...(report.forecast?.budgets ?? []).map(({ name, burnDown }) => burnDownSvg(burnDown, { ...options, title: name })),
+    dailyCostsSvg(report.daily, options),
+    ...(report.forecast?.budgets ?? []).map(({ name, burnDown }) => burnDownSvg(burnDown, { ...options, title: `Budget ${name}` })),
+    rankedCostsSvg(report.byModel, "model", options), rankedCostsSvg(report.byUser, "user", options),
   ];
   // The page says once which colours there are; what the drawings refer to inside has its own name in each.
   const inPage = svgs.map((svg, index) => svg.replace(/<style>[\s\S]*?<\/style>/, "").replaceAll(/(id="|url\(#)tg-/g, `$1tg${index}-`));

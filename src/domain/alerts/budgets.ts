@@ -1,5 +1,7 @@
 import { formatNanoUsd, type NanoUsd } from "../../base/money.ts";
 import { withIds } from "../analytics/aliases.ts";
+import { burnDownOf, type BurnDown } from "../analytics/burn-down.ts";
+import type { CostFilter } from "../analytics/dimension.ts";
 import type { Calendar } from "../analytics/period.ts";
 import type { CostSource } from "../analytics/source.ts";
 import { NO_COSTS, addSums, type CostSums } from "../analytics/sums.ts";
@@ -23,6 +25,8 @@ export interface BudgetState {
   readonly span: WindowSpan;
   readonly sums: CostSums;
   readonly forecast: Forecast;
+  /** What is counted in it. */
+  readonly filter: CostFilter | undefined;
 }
 
 export async function budgetStates(source: CostSource, budgets: readonly WatchedBudget[], now: number, calendar: Calendar): Promise<BudgetState[]> {
@@ -39,7 +43,7 @@ async function stateOf(source: CostSource, budget: WatchedBudget, now: number, c
   for (const group of await source.sums({ by: "none", filter, from: span.start, to: Math.min(span.end, now + 1) })) sums = addSums(sums, group);
   const label = budget.scope === null ? undefined : (await source.names(budget.scope.dimension)).get(budget.scope.id)?.label;
   return {
-    budget, span, sums, scope: budget.scope === null ? TOTAL : { ...budget.scope, label: label ?? budget.scope.id },
+    budget, span, sums, filter, scope: budget.scope === null ? TOTAL : { ...budget.scope, label: label ?? budget.scope.id },
     period: span.end === Infinity ? { name: "lifetime", from: isoTime(0), to: null } : { name: dateText(localDayOf(span.start, calendar.timeZone)), from: isoTime(span.start), to: isoTime(span.end) },
     forecast: await forecastFor(source, filter, { now, calendar, spent: sums.costNanoUsd, amount: budget.amountNanoUsd, end: span.end }),
   };
@@ -51,6 +55,19 @@ export async function forecastFor(source: CostSource, filter: Parameters<CostSou
   const groups = await source.sums({ by: "day", filter, from: days[0]?.from ?? 0, to: days.at(-1)?.to ?? 0, ...calendar });
   const before = groups.map(({ group, costNanoUsd }) => ({ date: group ?? "", weekDay: weekDayOf(group ?? ""), cost: costNanoUsd }));
   return forecastOf({ now, calendar, before, spent, amount, end });
+}
+
+/** What each budget still has, day by day. Windows without an end, or within one day, have no course to show. */
+export async function burnDowns(source: CostSource, states: readonly BudgetState[], now: number, calendar: Calendar): Promise<{ readonly name: string; readonly burnDown: BurnDown }[]> {
+  const found: { readonly name: string; readonly burnDown: BurnDown }[] = [];
+  for (const { budget, span, filter } of states) {
+    if (span.end === Infinity || budget.amountNanoUsd <= 0n) continue;
+    const to = dateText(localDayOf(span.end - 1, calendar.timeZone));
+    if (to === dateText(localDayOf(span.start, calendar.timeZone))) continue;
+    const days = await source.sums({ by: "day", filter, from: span.start, to: now + 1, ...calendar });
+    found.push({ name: budget.name, burnDown: burnDownOf(days.map(({ group, costNanoUsd }) => ({ date: group ?? "", costExact: formatNanoUsd(costNanoUsd) })), { budget: formatNanoUsd(budget.amountNanoUsd), to }) });
+  }
+  return found;
 }
 
 /** The highest share that is reached, once: who is told of 100 % need not hear of 80 as well. */

@@ -4,7 +4,7 @@ import type { CostSource } from "../analytics/source.ts";
 import { localDayOf } from "../windows/zone.ts";
 import { isoTime, type Alert } from "./alert.ts";
 import { anomalyAlerts } from "./anomalies.ts";
-import { budgetAlerts, budgetStates, overrunAlerts, type BudgetState } from "./budgets.ts";
+import { budgetAlerts, budgetStates, burnDowns, overrunAlerts, type BudgetState } from "./budgets.ts";
 import { DailyHistory, HISTORY_DAYS, daySpans } from "./history.ts";
 import type { AlertRules } from "./rules.ts";
 import { thresholdAlerts, type Day } from "./thresholds.ts";
@@ -38,6 +38,11 @@ export class Examination {
 
   budgets(now: number): Promise<BudgetState[]> {
     return budgetStates(this.source, this.rules.budgets, now, this.calendar);
+  }
+
+  /** The course of each budget that has one. */
+  async burnDowns(now: number): ReturnType<typeof burnDowns> {
+    return burnDowns(this.source, await this.budgets(now), now, this.calendar);
   }
 
   private today(now: number): Day {

@@ -18,9 +18,11 @@ export function count(value: number): string {
   return grouped(String(value));
 }
 
-/** The part of a whole, to a tenth of a percent. */
+/** The part of a whole, to a tenth of a percent; what is not nothing never reads as nothing. */
 export function share(part: bigint, whole: bigint): string {
-  return whole <= 0n ? "" : `${(Number((part * 1_000n) / whole) / 10).toFixed(1)} %`;
+  if (whole <= 0n) return "";
+  const tenths = (part * 1_000n) / whole;
+  return part > 0n && tenths === 0n ? "< 0.1 %" : `${(Number(tenths) / 10).toFixed(1)} %`;
 }
 
 function grouped(digits: string): string {

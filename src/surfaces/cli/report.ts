@@ -34,6 +34,7 @@ export interface SpendReport {
   readonly rows: readonly SpendRow[];
 }
 
+const TOKENS_COLUMNS = 80;
 const NOBODY: Readonly<Record<Grouping, string>> = {
   model: "", provider: "", team: "(no team)", key: "(master key)", user: "(no user)", customer: "(no customer)", "internal-user": "(no user of its own)", tag: "(no tag)", day: "",
 };
@@ -46,7 +47,9 @@ export function printReport(terminal: Terminal, { by, period, total, rows }: Spe
   }
   terminal.out(`${styled(terminal, "bold", `Spend by ${by.replace("-", " ")}`)}, ${periodText(period)}\n\n`);
   terminal.out(rows.length === 0 ? "Nothing was spent.\n" : `${spendLines(terminal, by, rows, total).join("\n")}\n`);
-  for (const note of notesOf(by, total)) terminal.out(`${wrapped(note, terminal.columns).map((line) => styled(terminal, "dim", line)).join("\n")}\n`);
+  const notes = notesOf(by, total);
+  if (notes.length > 0) terminal.out("\n");
+  for (const note of notes) terminal.out(`${wrapped(note, terminal.columns).map((line) => styled(terminal, "dim", line)).join("\n")}\n`);
   if (options.chart !== true || rows.length === 0) return;
   const amounts = dollarColumn(rows.map((row) => BigInt(row.cost)));
   const bars = rows.map((row, index) => ({ name: nameOf(by, row), nanoUsd: BigInt(row.cost), amount: amounts[index] ?? "" }));
@@ -56,11 +59,13 @@ export function printReport(terminal: Terminal, { by, period, total, rows }: Spe
 /** The table of a report, with its total. */
 export function spendLines(terminal: Pick<Terminal, "colour" | "columns">, by: Grouping, rows: readonly SpendRow[], total: SpendRow = sum(rows)): string[] {
   const amounts = dollarColumn([...rows, total].map((row) => BigInt(row.cost)));
+  // Where there is little room, names matter more than tokens.
+  const tokens = terminal.columns >= TOKENS_COLUMNS;
   const columns: readonly Column[] = [
-    { title: by.replace("-", " "), align: "left", shrinks: true }, { title: "requests", align: "right" }, { title: "tokens in", align: "right" },
-    { title: "tokens out", align: "right" }, { title: "spend", align: "right" }, { title: "share", align: "right" },
+    { title: by.replace("-", " "), align: "left", shrinks: true }, { title: "requests", align: "right" }, ...(tokens ? [{ title: "tokens in", align: "right" }, { title: "tokens out", align: "right" }] as const : []),
+    { title: "spend", align: "right" }, { title: "share", align: "right" },
   ];
-  const cells = (row: SpendRow, name: string, amount: string | undefined, part: string): string[] => [name, count(row.requests), count(row.inputTokens), count(row.outputTokens), amount ?? "", part];
+  const cells = (row: SpendRow, name: string, amount: string | undefined, part: string): string[] => [name, count(row.requests), ...(tokens ? [count(row.inputTokens), count(row.outputTokens)] : []), amount ?? "", part];
   const body: TableRow[] = rows.map((row, index) => ({ cells: cells(row, nameOf(by, row), amounts[index], share(BigInt(row.cost), BigInt(total.cost))) }));
   return tableLines(terminal, columns, [...body, { cells: cells(total, "total", amounts[rows.length], ""), style: "bold" }]);
 }

@@ -1,3 +1,4 @@
+import { cutToColumns, textColumns } from "../../base/text-columns.ts";
 import { styled, type Style, type Terminal } from "./terminal.ts";
 
 export interface Column {
@@ -40,8 +41,7 @@ function shrink(columns: readonly Column[], widths: number[], most: number): voi
 
 /** A line that a terminal of this width does not wrap. Names come from outside: what could move the cursor is not printed. */
 function fitted(text: string, most: number, align: Column["align"]): string {
-  const characters = [...printable(text)];
-  const shown = characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : characters.join("");
+  const shown = cutToColumns(printable(text), most);
   const padding = " ".repeat(Math.max(0, most - width(shown)));
   return align === "left" ? shown + padding : padding + shown;
 }
@@ -56,7 +56,7 @@ export function wrapped(text: string, columns: number, indent = ""): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of printable(text).split(" ")) {
-    if (line !== "" && indent.length + line.length + 1 + word.length > columns) {
+    if (line !== "" && indent.length + textColumns(line) + 1 + textColumns(word) > columns) {
       lines.push(indent + line);
       line = word;
     } else line = line === "" ? word : `${line} ${word}`;
@@ -65,5 +65,5 @@ export function wrapped(text: string, columns: number, indent = ""): string[] {
 }
 
 function width(text: string): number {
-  return [...printable(text)].length;
+  return textColumns(printable(text));
 }
