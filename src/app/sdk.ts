@@ -3,12 +3,14 @@ import { createFetchUpstream } from "../adapters/upstream/fetch/fetch-upstream.t
 import { SteadyClock } from "../base/clock.ts";
 import { TollgateError } from "../base/errors.ts";
 import { UlidSource } from "../base/ids.ts";
+import type { ResponseCache } from "../domain/cache/response-cache.ts";
 import type { CostSource } from "../domain/analytics/source.ts";
 import type { Entry } from "../domain/ledger/entry.ts";
 import type { Books } from "../domain/limits/books.ts";
 import type { PriceBook } from "../domain/pricing/price.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Usd } from "../surfaces/sdk/amounts.ts";
+import { checkCache } from "../surfaces/sdk/cache/cache-options.ts";
 import { Callbacks, type CallbackOptions } from "../surfaces/sdk/callbacks.ts";
 import type { BudgetOptions } from "../surfaces/sdk/charges.ts";
 import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } from "../surfaces/sdk/custom-logger.ts";
@@ -37,6 +39,8 @@ export interface TollgateOptions extends CallbackOptions {
   readonly successCallbacks?: readonly SuccessCallback[] | undefined;
   readonly failureCallbacks?: readonly FailureCallback[] | undefined;
   readonly callbacks?: readonly CustomLogger[] | undefined;
+  /** Where answers are kept to be given again, for $0. Without it nothing is kept. The program closes it. */
+  readonly cache?: ResponseCache | undefined;
   /** Instead of the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Instead of the price book of this release. */
@@ -68,7 +72,7 @@ export interface HasBooks {
 /**
  * An isolated instance: its own books, budgets and callbacks. Opens nothing before its first call.
  *
- * @throws TollgateError `invalid_amount`, `invalid_duration` for wrong budgets
+ * @throws TollgateError `invalid_amount`, `invalid_duration` for wrong budgets, `invalid_request` for what is no cache
  * @example
  * const tollgate = createTollgate({ maxBudget: 5, defaults: { user: "nightly-job" } });
  * const response = await tollgate.completion({ model: "openai/gpt-4o-mini", messages });
@@ -84,6 +88,7 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
   callbacks.loggers = [...(options.callbacks ?? [])];
 
   if (options.tracker !== undefined && options.books !== undefined) throw new TollgateError("config_invalid", "An instance has one set of books: give tracker or books, not both.", { param: "tracker" });
+  const cache = { current: checkCache(options.cache) };
   const openBooks = options.tracker?.seam.books ?? options.books;
   const settledListeners = new Set<() => void>();
   const kept = new KeptEntries();
@@ -109,6 +114,7 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
     const plane: SdkPlane = {
       clock, ids, engine, prices, payers, callbacks, watch, held, mocks, defaults: options.defaults ?? {},
       dialects: DIALECTS,
+      cache: () => cache.current,
       route: options.route ?? ((query) => routeOf(query, process.env)),
       tracked,
       upstreamOver: (fetch, ask) => createFetchUpstream({ fetch: () => fetch, ask: (_, path, signal) => ask(path, signal) }),
@@ -122,7 +128,7 @@ export function createTollgate(options: TollgateOptions = {}): Tollgate {
     return opened instanceof Promise ? opened.then(withBooks) : withBooks(opened);
   };
   const instance = new Tollgate({
-    clock, ids, payers, callbacks, hostKind, pricing: costFunctions, open, close: async (plane) => opens.get(plane)?.close?.(), settledListeners,
+    clock, ids, payers, callbacks, hostKind, pricing: costFunctions, cache, open, close: async (plane) => opens.get(plane)?.close?.(), settledListeners,
     keepEntries: () => {
       if (openBooks === undefined) kept.keep();
     },

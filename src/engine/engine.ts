@@ -193,6 +193,7 @@ export class Engine {
 /** What of a call goes into its facts. */
 type CallFacts = Omit<Call, "dialect" | "request" | "body" | "deployments"> & { readonly request: Pick<Call["request"], "model" | "stream" | "metadata"> };
 
+/** Who and what an attempt is for. */
 export function factsOf(call: CallFacts, deployment: Deployment, charges: readonly ChargeSet[], index: number): AttemptFacts {
   const scopes: string[] = [];
   for (const set of charges) for (const scope of set.scopes) scopes.push(scopeText(scope));

@@ -45,7 +45,7 @@ export class CallLog {
     return Object.freeze({
       id: this.id, type: this.type, ...this.base,
       responseCost: attempts.length === 0 ? null : usdNumber(totalOf(attempts)),
-      cost: told, usage: frozenCopy((usage ?? usageOf(attempts)) as CallRecord["usage"]), cacheHit: false, attempt: this.tries, response: response ?? null,
+      cost: told, usage: frozenCopy((usage ?? usageOf(attempts)) as CallRecord["usage"]), cacheHit: attempts[attempts.length - 1]?.charge.saved !== undefined, attempt: this.tries, response: response ?? null,
     }) as CallRecord;
   }
 

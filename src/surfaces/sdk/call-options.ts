@@ -1,4 +1,5 @@
 import type { Usd } from "./amounts.ts";
+import type { CacheChoice } from "./cache/cache-options.ts";
 import type { Payer } from "./context.ts";
 
 /** What every call of Tollgate takes beside the provider's own parameters; none of it is sent. */
@@ -17,6 +18,8 @@ export interface CallOptions extends Payer {
   maxBudget?: Usd | undefined;
   /** Also tells the provider the `user`, as `safety_identifier` (OpenAI, Azure), else as `user`. */
   forwardUser?: boolean | undefined;
+  /** What this call asks of the instance's cache; `false`: nothing. @example { ttlSeconds: 600, namespace: "tenant-7" } */
+  cache?: CacheChoice | undefined;
   /** Members of the provider's own that the types do not know; sent as they are. */
   extraBody?: Readonly<Record<string, unknown>> | undefined;
   /** Further headers to the provider. */
@@ -25,7 +28,7 @@ export interface CallOptions extends Payer {
 
 /** Names of `CallOptions` and of what else stays here. */
 const OURS: ReadonlySet<string> = new Set<keyof CallOptions | "mockResponse">([
-  "user", "tags", "metadata", "session", "apiKey", "apiBase", "signal", "timeoutMs", "maxRetries", "maxBudget", "forwardUser",
+  "user", "tags", "metadata", "session", "apiKey", "apiBase", "signal", "timeoutMs", "maxRetries", "maxBudget", "forwardUser", "cache",
   "extraBody", "extraHeaders", "mockResponse",
 ]);
 

@@ -36,6 +36,7 @@ interface CallFields {
   readonly cost: Cost | null;
   /** The provider's usage object. */
   readonly usage: Readonly<Record<string, unknown>> | null;
+  /** Answered from the cache: nothing was sent, and `cost.saved` says what that saved. */
   readonly cacheHit: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly user: string | null;

@@ -3,7 +3,7 @@ import type { CustomLogger, FailureCallback, InputCallback, SuccessCallback } fr
 
 /** Where a callback failed, for `onCallbackError`. */
 export interface CallbackErrorInfo {
-  /** `"successCallbacks"`, `"logSuccessEvent"`, … */
+  /** `"successCallbacks"`, `"logSuccessEvent"`, …; `"cache"`: not a callback, but the cache. */
   readonly callback: string;
   readonly callId: string;
 }
@@ -114,16 +114,22 @@ export class Callbacks {
         }
       });
     });
-    this.pending.add(done);
-    void done.then(() => this.pending.delete(done));
+    this.outlast(done, call.id);
+  }
+
+  /** Work of the call's that its caller does not wait for: `flush` does, and `waitUntil` is given it. */
+  outlast(work: Promise<unknown>, callId: string): void {
+    this.pending.add(work);
+    void work.finally(() => this.pending.delete(work));
     try {
-      this.options.waitUntil?.(done);
+      this.options.waitUntil?.(work);
     } catch (error) {
-      this.told(error, { callback: "waitUntil", callId: call.id });
+      this.told(error, { callback: "waitUntil", callId });
     }
   }
 
-  private told(error: unknown, info: CallbackErrorInfo): void {
+  /** Tells a failure that nobody else hears of. */
+  told(error: unknown, info: CallbackErrorInfo): void {
     try {
       if (this.options.onCallbackError !== undefined) {
         this.options.onCallbackError(error, info);
@@ -132,7 +138,7 @@ export class Callbacks {
     } catch {
       // Even the teller of failures may fail; the warning below is the last resort.
     }
-    process.emitWarning(`A callback of Tollgate (${info.callback}, call ${info.callId}) failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, "TollgateCallbackWarning");
+    process.emitWarning(`${info.callback === "cache" ? "The cache" : "A callback"} of Tollgate (${info.callback}, call ${info.callId}) failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, "TollgateCallbackWarning");
   }
 }
 

@@ -32,6 +32,8 @@ export interface Cost {
   readonly outputCap?: number;
   /** No price was known, and no hard budget applied. */
   readonly unpriced?: true;
+  /** Only of an answer from the cache: dollars that it cost when it was bought, exact decimal text. */
+  readonly saved?: string;
   /** Nothing was sent: the answer was `mockResponse`. */
   readonly mocked?: true;
 }
@@ -52,6 +54,7 @@ export function costOfAttempts(callId: string, attempts: readonly Settled[], moc
     priceVersion: last?.charge.priceVersion ?? null,
     ...(last?.attempt.sendCap === undefined ? {} : { outputCap: last.attempt.sendCap }),
     ...(attempts.some(({ charge }) => charge.unpriced) ? { unpriced: true } : {}),
+    ...(last?.charge.saved === undefined ? {} : { saved: formatNanoUsd(last.charge.saved) }),
     ...(mocked ? { mocked: true } : {}),
   };
 }

@@ -110,10 +110,18 @@ function chargeOfOwn(cost: Cost, reading: Reading | undefined): Charge {
   const counted = reading === undefined ? chargeWithoutUsage(0n, null, undefined, OK) : chargeOfReading(reading, undefined, 0n, OK);
   const lines = (Array.isArray(cost.lines) ? cost.lines : []).map(({ dimension, quantity, rate, per, total }) => ({ dimension, quantity, rate: picoOf(rate), per: String(per), pico: picoOf(total) }));
   const unpriced = cost.unpriced === true;
+  if (cost.saved !== undefined) return chargeOfSaved(cost, counted);
   return {
     ...counted, cost: parseNanoUsd(cost.total, "exact") ?? 0n, lines, priceVersion: cost.priceVersion ?? null, unpriced,
     estimated: unpriced ? "unpriced" : cost.estimated ? "usage_missing" : null,
   };
+}
+
+/** An answer from a cache: it cost nothing, and no token was bought. */
+function chargeOfSaved({ saved, priceVersion }: Cost, counted: Charge): Charge {
+  const nano = typeof saved === "string" ? parseNanoUsd(saved, "exact") : undefined;
+  if (nano === undefined || nano < 0n || nano > COST_MAX) throw new TollgateError("invalid_amount", "response.cost.saved must be dollars as exact decimal text, from 0 to 10000.", { param: "response.cost.saved" });
+  return { ...counted, cost: 0n, lines: [], estimated: null, unpriced: false, status: "cached", inputTokens: 0, outputTokens: 0, cachedTokens: 0, priceVersion: priceVersion ?? null, saved: nano };
 }
 
 function picoOf(text: string): string {

@@ -16,7 +16,8 @@ export interface StreamHooks<Event, Answer> {
   /** @throws Error for events that are errors */
   check(event: Event): void;
   costOf(settled: Settled): Cost;
-  onEvent(event: Event): void;
+  /** @param data as it came, JSON text */
+  onEvent(event: Event, data: string): void;
   onOver(end: { readonly answer: (Answer & { cost: Cost }) | undefined; readonly error: unknown; readonly cost: Cost }): void;
 }
 
@@ -141,7 +142,7 @@ export class MeteredStream<Event, Answer> implements AsyncIterable<Event>, Async
         const event = parse(data) as Event;
         this.hooks.check(event);
         this.fold.add(event);
-        this.hooks.onEvent(event);
+        this.hooks.onEvent(event, data);
         if (!this.draining) this.queue.push(event);
       }
     } catch (error) {

@@ -2,8 +2,12 @@ import { TollgateError } from "../../base/errors.ts";
 import type { ChargeSet } from "../../domain/limits/limit.ts";
 import type { Deployment } from "../../domain/upstream/deployment.ts";
 import type { Settled, UpstreamHeaders } from "../../engine/call.ts";
+import { cachedCall, type CachedCall } from "./cache/cached-call.ts";
+import { readCacheUse } from "./cache/cache-options.ts";
+import { clientOfCached } from "./cache/cached-answer.ts";
 import { providerBody, type CallOptions } from "./call-options.ts";
 import type { CallKind } from "./call-kind.ts";
+import type { AttemptClient } from "./attempt-client.ts";
 import { CallLog } from "./call-log.ts";
 import { activeContext, mergePayers, type Payer } from "./context.ts";
 import { costOfAttempts, type Cost } from "./cost.ts";
@@ -39,6 +43,7 @@ export async function perform<Answer extends object, Event>(plane: SdkPlane, kin
   const id = plane.ids.next(plane.clock.now());
   const log = new CallLog(plane.callbacks, id, kind.type);
   const attempts: Settled[] = [];
+  let cached: CachedCall | undefined;
   try {
     if (typeof given !== "object" || given === null) throw new TollgateError("invalid_request", "A call takes one object of parameters, such as { model, messages }.");
     const startedMs = plane.clock.monotonic();
@@ -55,6 +60,14 @@ export async function perform<Answer extends object, Event>(plane: SdkPlane, kin
     }
     const call = prepare(plane, kind, params, payerOf(params), { id, startedMs, extra, log, attempts });
     const mocked = params.mockResponse !== undefined;
+    const costOf = (): Cost => costOfAttempts(id, attempts, mocked);
+    cached = cacheFor(plane, params, call);
+    const stored = await cached?.find(call.signal, call.deadlineMs);
+    if (stored !== undefined) {
+      const client = await clientOfCached(plane, call, stored, attempts);
+      if (call.request.stream) return meteredStream(client, kind, call, attempts, costOf, log, extra, undefined);
+      return finished(kind.finish, bodyOf<Answer>(stored.body), costOf, log, attempts);
+    }
     if (mocked) plane.mocks.add(id, (body) => kind.mock(params.mockResponse, JSON.parse(decoder.decode(body)) as Record<string, unknown>, id, plane.clock.now()));
     let ran: Ran;
     try {
@@ -62,16 +75,35 @@ export async function perform<Answer extends object, Event>(plane: SdkPlane, kin
     } finally {
       plane.mocks.remove(id);
     }
-    const costOf = (): Cost => costOfAttempts(id, attempts, mocked);
-    if (call.request.stream || ran.outcome.kind === "stream") return await streamOf(ran, kind, call, attempts, costOf, log, extra);
+    if (call.request.stream || ran.outcome.kind === "stream") return await streamOf(ran, kind, call, attempts, costOf, log, extra, cached);
     const plain = answerOf<Answer>(ran.outcome);
-    const answer = Object.assign(kind.finish === undefined ? plain : kind.finish(plain), { cost: costOf() });
-    log.succeeded(attempts, answer);
-    return answer;
+    const settled = attempts[attempts.length - 1];
+    if (settled !== undefined && ran.outcome.kind === "answer") cached?.keep(ran.outcome.body, plain, settled);
+    return finished(kind.finish, plain, costOf, log, attempts);
   } catch (error) {
+    cached?.failed(error);
     log.failed(attempts, error);
     throw error;
   }
+}
+
+/** What the call has to do with the cache, if anything. */
+function cacheFor(plane: SdkPlane, params: Params, call: PreparedCall): CachedCall | undefined {
+  const use = readCacheUse(plane.cache(), params.cache, plane.defaults.cache);
+  if (use === undefined) return undefined;
+  const { id, route, request, dialect, deployment, body } = call;
+  const { provider, model, origin, paths } = deployment;
+  return cachedCall(use, { route, stream: request.stream, provider, model, address: `${origin}${paths[dialect.route]}`, headers: params.extraHeaders ?? {}, mock: params.mockResponse, body }, {
+    clock: plane.clock,
+    told: (error) => plane.callbacks.told(error, { callback: "cache", callId: id }),
+    outlast: (work) => plane.callbacks.outlast(work, id),
+  });
+}
+
+function finished<Answer extends object>(finish: ((answer: Answer) => Answer) | undefined, plain: Answer, costOf: () => Cost, log: CallLog, attempts: readonly Settled[]): Answer & { cost: Cost } {
+  const answer = Object.assign(finish === undefined ? plain : finish(plain), { cost: costOf() });
+  log.succeeded(attempts, answer);
+  return answer;
 }
 
 interface Preparation {
@@ -116,7 +148,7 @@ function prepare<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, 
   };
 }
 
-async function streamOf<Answer extends object, Event>(ran: Ran, kind: CallKind<Answer, Event>, call: PreparedCall, attempts: Settled[], costOf: () => Cost, log: CallLog, extra: Extra): Promise<(Answer & { cost: Cost }) | MeteredStream<Event, Answer>> {
+async function streamOf<Answer extends object, Event>(ran: Ran, kind: CallKind<Answer, Event>, call: PreparedCall, attempts: Settled[], costOf: () => Cost, log: CallLog, extra: Extra, cached: CachedCall | undefined): Promise<(Answer & { cost: Cost }) | MeteredStream<Event, Answer>> {
   const { client, outcome } = ran;
   if (outcome.kind !== "stream") {
     // Asked for a stream and answered at once: the same events, from the whole answer.
@@ -124,7 +156,16 @@ async function streamOf<Answer extends object, Event>(ran: Ran, kind: CallKind<A
     for (const event of events) client.bytes(encoder.encode(`data: ${JSON.stringify(event)}\n\n`));
     client.end(undefined);
   }
-  const stream = new MeteredStream<Event, Answer>(client, kind.fold(), {
+  const stream = meteredStream(client, kind, call, attempts, costOf, log, extra, cached);
+  // A provider that streams although it was not asked: the caller gets what it asked for.
+  if (call.request.stream) return stream;
+  // Those who wait for the same answer are not kept waiting for one that is not kept as they want it.
+  cached?.failed(undefined);
+  return stream.finalResponse();
+}
+
+function meteredStream<Answer extends object, Event>(client: AttemptClient, kind: CallKind<Answer, Event>, call: PreparedCall, attempts: Settled[], costOf: () => Cost, log: CallLog, extra: Extra, cached: CachedCall | undefined): MeteredStream<Event, Answer> {
+  const stream: MeteredStream<Event, Answer> = new MeteredStream<Event, Answer>(client, kind.fold(), {
     check: refuseErrorEvent,
     costOf: (settled) => {
       if (attempts[attempts.length - 1] !== settled) {
@@ -133,23 +174,33 @@ async function streamOf<Answer extends object, Event>(ran: Ran, kind: CallKind<A
       }
       return costOf();
     },
-    onEvent: (event) => log.event(event),
+    onEvent: (event, data) => {
+      cached?.note(data);
+      log.event(event);
+    },
     onOver: ({ answer, error }) => {
       if (answer === undefined) log.failed(attempts, error);
       else log.succeeded(attempts, answer);
+      const settled = attempts[attempts.length - 1];
+      if (answer !== undefined && settled !== undefined && call.request.stream) cached?.keepStream(answer, settled);
     },
   }, () => (call.signal?.aborted === true ? call.signal.reason : new TollgateError("aborted", "The stream was left before its end; its cost stands.")));
-  // A provider that streams although it was not asked: the caller gets what it asked for.
-  return call.request.stream ? stream : stream.finalResponse();
+  return stream;
 }
 
 function answerOf<Answer>(outcome: Exclude<Ran["outcome"], { kind: "stream" }>): Answer {
   if (outcome.kind === "failed") throw outcome.error;
   const { status, headers, body } = outcome;
-  const text = decoder.decode(body);
-  const parsed = parsedOr(text);
   // The provider may be a Tollgate gateway, whose refusals are ours.
-  if (status >= 400) throw BudgetExceededError.from(parsed) ?? providerErrorOf(status, headers, parsed);
+  if (status >= 400) {
+    const parsed = parsedOr(decoder.decode(body));
+    throw BudgetExceededError.from(parsed) ?? providerErrorOf(status, headers, parsed);
+  }
+  return bodyOf<Answer>(body);
+}
+
+function bodyOf<Answer>(body: Uint8Array): Answer {
+  const parsed = parsedOr(decoder.decode(body));
   if (typeof parsed !== "object" || parsed === null) throw new TollgateError("upstream_failed", "The provider's answer is no JSON object. Check apiBase: is it the provider's API, up to and with /v1?");
   return parsed as Answer;
 }

@@ -6,6 +6,8 @@ import type { Deployment } from "../../domain/upstream/deployment.ts";
 import type { Dialect } from "../../domain/upstream/dialect.ts";
 import type { Settled } from "../../engine/call.ts";
 import type { Engine, Observer } from "../../engine/engine.ts";
+import type { ResponseCache } from "../../domain/cache/response-cache.ts";
+import type { CacheChoice } from "./cache/cache-options.ts";
 import type { CallType } from "./call-record.ts";
 import type { Callbacks } from "./callbacks.ts";
 import type { Payer } from "./context.ts";
@@ -39,6 +41,8 @@ export interface SdkPlane {
   readonly dialects: Readonly<Record<CallType, Dialect>>;
   /** @throws TollgateError `unknown_model`, `missing_key`, `config_invalid` */
   route(query: RouteQuery): Deployment;
+  /** Asked at each call, since a program may replace it. */
+  cache(): ResponseCache | undefined;
   readonly tracked: TrackedSends;
   /** Sends through this `fetch`. @param ask how the same server is asked for something else, where it is a gateway */
   upstreamOver(fetch: typeof globalThis.fetch, ask: (path: string, signal: AbortSignal) => Promise<Response>): Upstream;
@@ -62,6 +66,8 @@ export interface CallDefaults extends Payer {
   /** Further tries after the first; 2 if absent. */
   readonly maxRetries?: number | undefined;
   readonly forwardUser?: boolean | undefined;
+  /** What calls ask of the cache that do not say so themselves. */
+  readonly cache?: CacheChoice | undefined;
 }
 
 /** Hears of every settlement and tells whom it concerns: the call itself, and those who wait for its money. */

@@ -4,7 +4,7 @@ import type { ChargeSet } from "../../domain/limits/limit.ts";
 import { scopeText } from "../../domain/scopes/scope.ts";
 import type { Deployment } from "../../domain/upstream/deployment.ts";
 import type { Dialect, DialectRequest } from "../../domain/upstream/dialect.ts";
-import type { Settled } from "../../engine/call.ts";
+import type { Call, Settled } from "../../engine/call.ts";
 import { AttemptClient, type Outcome } from "./attempt-client.ts";
 import { errorOfRefusal } from "./errors.ts";
 import type { SdkPlane } from "./plane.ts";
@@ -141,19 +141,24 @@ function waitForMoney(plane: SdkPlane, call: PreparedCall, attemptsBefore: numbe
 
 function start(plane: SdkPlane, call: PreparedCall, attemptsBefore: number): AttemptClient {
   const client: AttemptClient = new AttemptClient((attempt) => plane.watch.expect(attempt.facts.attemptId, (settled) => client.settledAs(settled)));
-  const { request, dialect, body, deployment, route, user, tags, metadata } = call;
   try {
-    client.handle = plane.engine.start({
-      requestId: call.id, at: plane.clock.now(), route, dialect, request, body, charges: call.charges(), deployments: [deployment],
-      keyId: null, teamId: null, userId: null, customer: user, tags, metadata, attemptsBefore,
-    }, client);
+    client.handle = plane.engine.start(engineCall(plane, call, attemptsBefore), client);
   } catch (error) {
     // The engine speaks to operators of a gateway; a program has no model_list.
     throw error instanceof TollgateError && error.code === "unpriced"
-      ? new TollgateError("unpriced", `The model "${request.model}" has no price, and a hard budget applies. Use a model with a price, or give its prices to Tollgate.`, { param: "model" })
+      ? new TollgateError("unpriced", `The model "${call.request.model}" has no price, and a hard budget applies. Use a model with a price, or give its prices to Tollgate.`, { param: "model" })
       : error;
   }
   return client;
+}
+
+/** The call as the engine knows it. */
+export function engineCall(plane: SdkPlane, call: PreparedCall, attemptsBefore: number): Call {
+  const { id, request, dialect, body, deployment, route, user, tags, metadata } = call;
+  return {
+    requestId: id, at: plane.clock.now(), route, dialect, request, body, charges: call.charges(), deployments: [deployment],
+    keyId: null, teamId: null, userId: null, customer: user, tags, metadata, attemptsBefore,
+  };
 }
 
 /** Signal and deadline hold until the attempt is settled, for a stream too. */

@@ -1,7 +1,9 @@
 import type { UlidSource } from "../../base/ids.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { CostSource } from "../../domain/analytics/source.ts";
+import type { ResponseCache } from "../../domain/cache/response-cache.ts";
 import type { Usd } from "./amounts.ts";
+import { checkCache } from "./cache/cache-options.ts";
 import type { CallbackErrorInfo, Callbacks } from "./callbacks.ts";
 import { CHAT } from "./chat-kind.ts";
 import type { CompletionFunction, EmbeddingFunction, ResponsesFunction } from "./completion-types.ts";
@@ -25,6 +27,8 @@ export interface TollgateParts {
   readonly payers: Payers;
   readonly callbacks: Callbacks;
   readonly pricing: CostFunctions;
+  /** The cache of answers, replaced by `tollgate.cache`. */
+  readonly cache: { current: ResponseCache | undefined };
   /** Opens the books and puts the plane together; called once. */
   open(): SdkPlane | Promise<SdkPlane>;
   close(plane: SdkPlane): Promise<void>;
@@ -119,6 +123,19 @@ export class Tollgate implements AsyncDisposable {
   set maxBudget(value: Usd | undefined | null) {
     this.parts.payers.maxBudget = value;
     if (this.opened !== undefined && !(this.opened instanceof Promise)) this.opened.held.wakeAll();
+  }
+
+  /**
+   * Where answers are kept to be given again, for $0: a `MemoryCache`, a `SqliteCache` or one of your own; `undefined`: nowhere.
+   * @throws TollgateError `invalid_request` when set to what is no cache
+   * @example tollgate.cache = new MemoryCache({ ttlSeconds: 600 })
+   */
+  get cache(): ResponseCache | undefined {
+    return this.parts.cache.current;
+  }
+
+  set cache(cache: ResponseCache | undefined | null) {
+    this.parts.cache.current = checkCache(cache);
   }
 
   /** Asked before each call; may return a patch of its parameters. Awaited in order, for a second each at most. */
