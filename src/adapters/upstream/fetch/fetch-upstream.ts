@@ -1,5 +1,5 @@
 import type { SaidCost } from "../../../domain/upstream/said-cost.ts";
-import type { FailurePhase, Upstream, UpstreamEvents, UpstreamExchange, UpstreamRequest } from "../../../domain/upstream/upstream.ts";
+import type { FailurePhase, Upstream, UpstreamEvents, UpstreamExchange, UpstreamFailure, UpstreamRequest } from "../../../domain/upstream/upstream.ts";
 import { gatewayCost, type AskServer } from "./gateway-cost.ts";
 import { describe, isTimeOut, neverConnected } from "./failure.ts";
 
@@ -113,8 +113,7 @@ class FetchExchange implements UpstreamExchange {
   private failed(error: unknown): void {
     if (this.over) return;
     this.over = true;
-    const phase = this.phase === "sent" && neverConnected(error) ? "connect" : this.phase;
-    this.tell(() => this.events.fail({ phase, timedOut: isTimeOut(error), message: describe(error) }));
+    this.tell(() => this.events.fail(failureOf(this.phase, error)));
   }
 
   /** A defect above us must not look like a failure of the provider: the exchange ends and the process hears of it. */
@@ -141,6 +140,15 @@ class GatewayExchange extends FetchExchange {
 
   saidCost(then: (said: SaidCost | undefined) => void): void {
     gatewayCost(this.request, this.status, this.headers, this.ask, then);
+  }
+}
+
+/** A program's own `fetch` may reject with anything, also with what throws when it is looked at. */
+function failureOf(phase: FailurePhase, error: unknown): UpstreamFailure {
+  try {
+    return { phase: phase === "sent" && neverConnected(error) ? "connect" : phase, timedOut: isTimeOut(error), message: describe(error) };
+  } catch {
+    return { phase, timedOut: false, message: "fetch rejected with what is no error" };
   }
 }
 

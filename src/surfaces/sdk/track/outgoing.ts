@@ -40,9 +40,10 @@ export function outgoing(input: FetchInput, init: FetchInit | undefined, url: UR
   const names = [...headers.keys()];
   const others = names.some((name) => name.startsWith(OURS)) ? new Headers([...headers].filter(([name]) => !name.startsWith(OURS))) : undefined;
   for (const name of names) if (name.startsWith(OURS) || name === "content-length") headers.delete(name);
-  const given = init?.signal === null ? undefined : (init?.signal ?? (isRequest(input) ? input.signal : undefined));
+  const type = headers.has("content-type") ? undefined : typeOf(init?.body);
+  if (type !== undefined) headers.set("content-type", type);
   return {
-    url, headers, payer, signal: given,
+    url, headers, payer, signal: signalOf(input, init),
     send(fetch, body, signal) {
       const { duplex: _, ...rest } = (init ?? {}) as FetchInit & { duplex?: unknown };
       const ofRequest = isRequest(input) ? { redirect: input.redirect, keepalive: input.keepalive, credentials: input.credentials } : {};
@@ -60,8 +61,29 @@ export function outgoing(input: FetchInput, init: FetchInit | undefined, url: UR
   };
 }
 
-/** The body's bytes; consumes it, as sending would have. */
-export async function bytesOf(input: FetchInput, init: FetchInit | undefined): Promise<Uint8Array> {
+export function signalOf(input: FetchInput, init: FetchInit | undefined): AbortSignal | undefined {
+  return init?.signal === null ? undefined : (init?.signal ?? (isRequest(input) ? input.signal : undefined));
+}
+
+/** What `fetch` says of a body whose type nobody says; it would say nothing of the bytes that are sent instead. */
+function typeOf(body: FetchInit["body"]): string | undefined {
+  if (typeof body === "string") return "text/plain;charset=UTF-8";
+  return body instanceof Blob && body.type !== "" ? body.type : undefined;
+}
+
+/** The body's bytes; consumes it, as sending would have. @throws the signal's reason, also while a body comes slowly */
+export function bytesOf(input: FetchInput, init: FetchInit | undefined, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const bytes = readBytes(input, init);
+  if (signal === undefined) return bytes;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    bytes.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+async function readBytes(input: FetchInput, init: FetchInit | undefined): Promise<Uint8Array> {
   const body = init?.body ?? undefined;
   if (body === undefined) return isRequest(input) ? new Uint8Array(await input.arrayBuffer()) : new Uint8Array();
   if (typeof body === "string") return new TextEncoder().encode(body);

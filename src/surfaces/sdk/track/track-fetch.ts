@@ -9,7 +9,7 @@ import type { SdkPlane } from "../plane.ts";
 import { RESPONSES } from "../responses-kind.ts";
 import { billable, type Billable, type Host } from "./billable.ts";
 import { isMetered } from "./metering.ts";
-import { bytesOf, methodOf, outgoing, urlOf, type Fetch, type FetchInit, type FetchInput, type Outgoing } from "./outgoing.ts";
+import { bytesOf, methodOf, outgoing, signalOf, urlOf, type Fetch, type FetchInit, type FetchInput, type Outgoing } from "./outgoing.ts";
 import { errorResponse } from "./tracked-answer.ts";
 import { trackedCall, type Tracked } from "./tracked-call.ts";
 import { unreadCall } from "./unread.ts";
@@ -42,7 +42,7 @@ export function trackFetch(fetch: Fetch, instance: TrackingInstance, wrapper: Tr
     const url = urlOf(input);
     const what = url === undefined || isMetered() ? undefined : billable(methodOf(input, init), url.pathname, hostOf(instance, url, ofClient));
     if (url === undefined || what === undefined) return fetch(input, init);
-    init?.signal?.throwIfAborted();
+    signalOf(input, init)?.throwIfAborted();
     return instance.call((plane) => send(plane, what, fetch, input, init, url, wrapper));
   };
   return Object.assign(tracked, { [TRACKED]: true });
@@ -63,7 +63,7 @@ async function send(plane: SdkPlane, what: Billable, fetch: Fetch, input: FetchI
   }
   const isRead = what.kind === "read" && !sent.headers.has("content-encoding");
   const { response, cost }: Tracked = isRead
-    ? await trackedCall(plane, KINDS[what.type], fetch, sent, await bytesOf(input, init), wrapper)
+    ? await trackedCall(plane, KINDS[what.type], fetch, sent, await bytesOf(input, init, sent.signal), wrapper)
     : await unreadCall(plane, { route: what.kind === "unread" ? what.route : `compressed_${KINDS[what.type].route}`, fetch, input, init, sent, wrapper });
   if (cost !== undefined) costs.set(response, cost);
   return response;

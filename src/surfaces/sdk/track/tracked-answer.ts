@@ -38,40 +38,68 @@ export function answerLike(original: Response, body: Uint8Array | ReadableStream
   return withUrl(response, original.url);
 }
 
+/** Responses that are made by hand have no address, and neither have their clones. */
 function withUrl(response: Response, url: string): Response {
   Object.defineProperty(response, "url", { value: url });
+  Object.defineProperty(response, "clone", { value: () => withUrl(Response.prototype.clone.call(response), url) });
   return response;
 }
 
+/** Nobody can read a stream that was collected: its call ends as if its reader had left. */
+const unreadable = new FinalizationRegistry<AttemptClient>((client) => client.leave(true));
+
+export interface Body {
+  readonly stream: ReadableStream<Uint8Array>;
+  /** Ends it for its reader; the call's own end is the caller's to see to. */
+  fail(reason: unknown): void;
+}
+
 /** What the engine passes on, for one reader: a slow one slows its provider, one that leaves ends the call. */
-export function bodyOf(client: AttemptClient, listen: { bytes(chunk: Uint8Array): void; over(error: TollgateError | undefined): void }): ReadableStream<Uint8Array> {
+export function bodyOf(client: AttemptClient, listen: { bytes(chunk: Uint8Array): void; over(error: TollgateError | undefined): void }): Body {
   let done = false;
-  return new ReadableStream<Uint8Array>({
+  // Held here only while the stream takes more: a full one that its program has dropped can be collected.
+  let filling: ReadableStreamDefaultController<Uint8Array> | undefined;
+  let known: WeakRef<ReadableStreamDefaultController<Uint8Array>> | undefined;
+  const end = (error: unknown, broken: boolean): boolean => {
+    if (done) return false;
+    done = true;
+    const controller = filling ?? known?.deref();
+    if (broken) controller?.error(error);
+    else controller?.close();
+    filling = undefined;
+    return true;
+  };
+  const stream = new ReadableStream<Uint8Array>({
     start(controller) {
+      filling = controller;
+      known = new WeakRef(controller);
       client.attach({
         bytes(chunk) {
-          if (done) return;
+          const taker = filling ?? known?.deref();
+          if (done || taker === undefined) return;
           listen.bytes(chunk);
-          controller.enqueue(chunk);
-          if ((controller.desiredSize ?? 1) <= 0) client.handle?.pause();
+          taker.enqueue(chunk);
+          if ((taker.desiredSize ?? 1) > 0) return;
+          client.handle?.pause();
+          filling = undefined;
         },
         over(error) {
-          if (done) return;
-          done = true;
-          if (error === undefined) controller.close();
-          else controller.error(error);
-          listen.over(error);
+          if (end(error, error !== undefined)) listen.over(error);
         },
       });
     },
-    pull() {
+    pull(controller) {
+      filling = controller;
       client.handle?.resume();
     },
     cancel() {
       if (done) return;
       done = true;
+      filling = undefined;
       client.leave(true);
       listen.over(undefined);
     },
   }, { highWaterMark: WAITING_BYTES, size: (chunk) => chunk?.byteLength ?? 0 });
+  unreadable.register(stream, client);
+  return { stream, fail: (reason) => void (end(reason, true) && listen.over(undefined)) };
 }

@@ -9,10 +9,10 @@ import { costOfAttempts, type Cost } from "../cost.ts";
 import { errorOfRefusal } from "../errors.ts";
 import { checkTags, metadataText, providerErrorOf } from "../perform.ts";
 import type { SdkPlane } from "../plane.ts";
-import { ServerEvents } from "../server-events.ts";
 import { asMetered } from "./metering.ts";
 import type { Fetch, Outgoing } from "./outgoing.ts";
 import { answerLike, bodyOf, errorResponse, refusalResponse } from "./tracked-answer.ts";
+import { ToldEvents } from "./told-events.ts";
 import { TRACKED_HEADER, TRACKED_ORIGIN } from "./tracked-sends.ts";
 
 /** The longest that an answer may take, its reader included; the hold ends with it (GATE 7.4). */
@@ -41,7 +41,7 @@ export async function trackedCall<Answer extends object, Event>(plane: SdkPlane,
   const id = plane.ids.next(plane.clock.now());
   const log = new CallLog(plane.callbacks, id, kind.type);
   const url = sent.url.href;
-  const wire: Wire = { response: undefined, error: undefined };
+  const wire: Wire = { response: undefined, rejected: undefined, fail: undefined };
   const client: AttemptClient = new AttemptClient((attempt) => plane.watch.expect(attempt.facts.attemptId, (settled) => client.settledAs(settled)));
   try {
     const payer = payerOf(plane, wrapper, sent.payer);
@@ -51,23 +51,26 @@ export async function trackedCall<Answer extends object, Event>(plane: SdkPlane,
     log.failed([], error);
     return { response: errorResponse(error, url, id), cost: undefined };
   }
+  const unwatch = watch(plane, client, sent.signal, id, wire);
   const admission = await client.admission;
   if (admission.kind !== "admitted") {
-    plane.tracked.remove(id);
+    unwatch();
+    sent.signal?.throwIfAborted();
     log.failed([], admission.kind === "refused" ? errorOfRefusal(admission.refusal) : admission.error);
     return { response: admission.kind === "refused" ? refusalResponse(admission.refusal, url, id) : errorResponse(admission.error, url, id, ["x-should-retry", "true"]), cost: undefined };
   }
   log.sending(1, []);
-  watch(plane, client, sent.signal, id, wire);
   const cost = client.settled.then((settled) => costOfAttempts(id, [settled], false));
   const outcome = await client.outcome;
-  return { response: outcome.kind === "stream" ? streamed(kind, client, wire, log) : await plain(outcome, client, wire, log, sent.signal), cost };
+  return { response: outcome.kind === "stream" ? streamed(kind, client, wire, log, sent.signal) : await plain(outcome, client, wire, log, sent.signal), cost };
 }
 
 /** What the wrapped `fetch` did. */
 interface Wire {
   response: Response | undefined;
-  error: unknown;
+  rejected: { readonly reason: unknown } | undefined;
+  /** Ends the stream that the program reads. */
+  fail: ((reason: unknown) => void) | undefined;
 }
 
 /** The program's own request in place of the engine's: its address, headers and options around the engine's bytes. */
@@ -77,7 +80,7 @@ function asTheWire(fetch: Fetch, sent: Outgoing, wire: Wire): Fetch {
       wire.response = await asMetered(() => sent.send(fetch, init?.body as Uint8Array, init?.signal as AbortSignal));
       return wire.response;
     } catch (error) {
-      wire.error = error;
+      wire.rejected = { reason: error };
       throw error;
     }
   };
@@ -114,19 +117,24 @@ function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, cl
   }
 }
 
-/** The caller's signal and the longest time hold until the attempt is in the books. */
-function watch(plane: SdkPlane, client: AttemptClient, signal: AbortSignal | undefined, id: string, wire: Wire): void {
-  const onAbort = (): void => client.leave(wire.response !== undefined);
+/** The caller's signal and the longest time hold from the admission on, until the attempt is in the books. */
+function watch(plane: SdkPlane, client: AttemptClient, signal: AbortSignal | undefined, id: string, wire: Wire): () => void {
+  const onAbort = (): void => {
+    client.leave(wire.response !== undefined);
+    wire.fail?.(signal?.reason);
+  };
   const timer: unknown = setTimeout(() => client.handle?.expire(), TIMEOUT_MS);
   // A program that is done does not wait for an answer that nobody reads.
   (timer as { unref?: () => void }).unref?.();
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted === true) onAbort();
-  void client.settled.then(() => {
+  const unwatch = (): void => {
     clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
     signal?.removeEventListener("abort", onAbort);
     plane.tracked.remove(id);
-  });
+  };
+  void client.settled.then(unwatch);
+  return unwatch;
 }
 
 async function plain(outcome: Exclude<Outcome, { kind: "stream" }>, client: AttemptClient, wire: Wire, log: CallLog, signal: AbortSignal | undefined): Promise<Response> {
@@ -142,7 +150,7 @@ async function plain(outcome: Exclude<Outcome, { kind: "stream" }>, client: Atte
     return response;
   }
   log.failed(attempts, outcome.error);
-  if (wire.error !== undefined) throw wire.error;
+  if (wire.rejected !== undefined) throw wire.rejected.reason;
   // Redirects that the caller wanted to see, and answers that broke off.
   if (wire.response !== undefined && outcome.error.code === "upstream_failed" && wire.response.status >= 300 && wire.response.status < 400) return answerLike(wire.response, new Uint8Array());
   throw new TypeError("terminated", { cause: outcome.error });
@@ -161,35 +169,22 @@ function tellPlain(log: CallLog, attempts: Parameters<CallLog["failed"]>[0], { s
   else log.succeeded(attempts, typeof parsed === "object" && parsed !== null ? parsed : { body: parsed });
 }
 
-function streamed<Answer extends object, Event>(kind: CallKind<Answer, Event>, client: AttemptClient, wire: Wire, log: CallLog): Response {
+function streamed<Answer extends object, Event>(kind: CallKind<Answer, Event>, client: AttemptClient, wire: Wire, log: CallLog, signal: AbortSignal | undefined): Response {
   assert(wire.response !== undefined, "a stream came from somewhere");
-  const events = new ServerEvents();
-  const fold = kind.fold();
-  // Only who listens pays for reading the events.
-  const take = (texts: readonly string[]): void => {
-    for (const text of texts) {
-      if (text.trim() === "[DONE]") continue;
-      try {
-        const event = JSON.parse(text) as Event;
-        fold.add(event);
-        log.event(event);
-      } catch {
-        // The program's own client says what it thinks of it.
-      }
-    }
-  };
+  const told = new ToldEvents(kind, log);
   const body = bodyOf(client, {
     bytes(chunk) {
-      if (log.listens) take(events.push(chunk));
+      if (log.listens) told.push(chunk);
     },
     over(error) {
       if (!log.listens) return;
-      take(events.end());
       void client.settled.then((settled) => {
-        if (error !== undefined) log.failed([settled], error);
-        else log.succeeded([settled], fold.answer(settled.charge.rawUsage === null ? undefined : (JSON.parse(settled.charge.rawUsage) as unknown)));
+        const left = settled.charge.status === "client_gone" ? (signal?.reason ?? new TollgateError("aborted", "The stream was left before its end; its cost stands.")) : undefined;
+        told.end(settled, error ?? left);
       });
     },
   });
-  return answerLike(wire.response, body);
+  wire.fail = body.fail;
+  if (signal?.aborted === true) body.fail(signal.reason);
+  return answerLike(wire.response, body.stream);
 }
