@@ -43,6 +43,7 @@ export type { DeliveryRecord } from "./domain/alerts/outbox.ts";
 export type { AlertThresholds, AnomalyOptions, MonitorBudget } from "./surfaces/sdk/monitor-rules.ts";
 export type { ReportFormat } from "./app/books/report-formats.ts";
 export { MemoryCache } from "./adapters/cache/memory/memory-cache.ts";
+export { SqliteCache, type SqliteCacheOptions } from "./adapters/cache/sqlite/sqlite-cache.ts";
 export type { CacheChoice, CacheOptions } from "./surfaces/sdk/cache/cache-options.ts";
 export type { CacheBounds, CacheStats, ResponseCache } from "./domain/cache/response-cache.ts";
 export type { StoredAnswer } from "./domain/cache/stored-answer.ts";

@@ -67,6 +67,8 @@ export const ERROR_CODES = {
   journal_corrupt: "The journal is damaged in the middle.",
   ledger_unreadable: "The ledger file is damaged or no ledger of Tollgate.",
   ledger_newer: "The ledger was written by a newer version of Tollgate.",
+  cache_unreadable: "The file of a cache is damaged or no cache of Tollgate.",
+  cache_newer: "The file of a cache was written by a newer version of Tollgate.",
   weak_master_key: "The master key is too weak for an address that others can reach.",
   clock_behind: "The system clock is more than a day behind the newest entry of the ledger.",
   price_map_invalid: "A price map cannot be read.",

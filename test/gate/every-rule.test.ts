@@ -10,7 +10,7 @@ const TITLE = /\((["'`])((?:\\.|(?!\1)[^\\\n])*)\1/g;
 const QUOTED = /(?:GATE |^)(\d+\.\d+(?:, \d+\.\d+)*)(?=[:;,) ])/g;
 
 /** Rules of what ARCHITECTURE.md, section 11, says is not built. Each goes from here with the code that keeps it. */
-const NOT_BUILT = ["5.8"];
+const NOT_BUILT: readonly string[] = [];
 
 async function quotedRules(): Promise<Map<string, string>> {
   const quoted = new Map<string, string>();

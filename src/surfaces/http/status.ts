@@ -70,6 +70,8 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   journal_corrupt: INTERNAL,
   ledger_unreadable: INTERNAL,
   ledger_newer: INTERNAL,
+  cache_unreadable: INTERNAL,
+  cache_newer: INTERNAL,
   weak_master_key: INTERNAL,
   clock_behind: INTERNAL,
   price_map_invalid: INTERNAL,
