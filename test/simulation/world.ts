@@ -123,6 +123,9 @@ export class World {
   private async boot(): Promise<void> {
     this.clock = new SteadyClock(this.machine, () => {});
     this.machine.slow = false;
+    // A process that was killed says nothing more, though its promises still run here.
+    const life = this.crashes;
+    const alive = (): boolean => this.crashes === life;
     this.restored = await restoreBooks({
       folder: this.machine.folder, clock: this.clock, store: this.machine.store(), state: this.machine.load(), onHealth: () => {},
       openJournal: this.machine.openJournal({ appended: (record) => this.onRecord(record) }),
@@ -131,8 +134,8 @@ export class World {
       clock: this.clock, books: this.restored.books, upstream: this.upstream, prices: PRICES,
       settings: { onDisconnect: "drain", drainMs: 30_000, requestTimeoutMs: REQUEST_TIMEOUT_MS, unpriced: "block" },
       observer: {
-        refused: (call, refusal) => this.onRefused(call, refusal),
-        settled: ({ attempt, charge }) => { this.closed.push({ attempt, charge }); },
+        refused: (call, refusal) => { if (alive()) this.onRefused(call, refusal); },
+        settled: ({ attempt, charge }) => { if (alive()) this.closed.push({ attempt, charge }); },
         upstreamFailed: () => {},
       },
     });
