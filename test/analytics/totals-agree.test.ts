@@ -39,17 +39,19 @@ let folder: string;
 beforeEach(() => { folder = mkdtempSync(join(tmpdir(), "tollgate-analytics-")); });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Draft { readonly at: number; readonly cost: bigint; readonly key: "K1" | "K2" | null; readonly customer: string | null; readonly tags: string[]; readonly model: string; readonly status: Entry["status"]; readonly kind: Entry["kind"]; readonly unpriced: boolean }
+interface Draft { readonly at: number; readonly cost: bigint; readonly key: "K1" | "K2" | null; readonly customer: string | null; readonly tags: string[]; readonly model: string; readonly status: Entry["status"]; readonly kind: Entry["kind"]; readonly unpriced: boolean; readonly saved: bigint }
 const draft: fc.Arbitrary<Draft> = fc.record({
   // Sixty hours on either side of the change, often on a border.
   at: fc.oneof(fc.integer({ min: -60 * HOUR_MS, max: 60 * HOUR_MS }), fc.integer({ min: -240, max: 240 }).map((quarter) => quarter * 900_000)),
   cost: fc.bigInt({ min: 0n, max: 1n << 40n }), key: fc.constantFrom("K1", "K2", null), customer: fc.constantFrom("ann", "bob:~all", "", null),
-  tags: fc.array(fc.constantFrom("a", "b", "~untagged"), { maxLength: 3 }), model: fc.constantFrom("m", "n\n"), status: fc.constantFrom("ok", "ok", "cut_short", "upstream_error", "client_gone", "crashed", "timeout"),
-  kind: fc.constantFrom("charge", "charge", "charge", "correction", "adjustment"), unpriced: fc.constantFrom(false, false, false, true),
+  tags: fc.array(fc.constantFrom("a", "b", "~untagged"), { maxLength: 3 }), model: fc.constantFrom("m", "n\n"), status: fc.constantFrom("ok", "ok", "cut_short", "upstream_error", "client_gone", "crashed", "timeout", "cached"),
+  kind: fc.constantFrom("charge", "charge", "charge", "correction", "adjustment"), unpriced: fc.constantFrom(false, false, false, true), saved: fc.bigInt({ min: 0n, max: 1n << 40n }),
 });
 
 /** What a provider did not report in full is an estimate; what has no price costs nothing and says so; a correction may give back. */
-function costOf({ kind, unpriced, cost }: Draft): bigint {
+function costOf({ kind, status, unpriced, cost }: Draft): bigint {
+  // An answer from a cache costs nothing, whatever it saved.
+  if (status === "cached" && kind === "charge") return 0n;
   return kind === "correction" ? cost - (1n << 39n) : unpriced ? 0n : cost;
 }
 
@@ -59,8 +61,8 @@ function entryOf(one: Draft, change: number, index: number): Entry {
   const scopes = one.key === null ? "global,deployment:d" : `global,key:${one.key},deployment:d`;
   return {
     id: `${requestId}.01`, kind: one.kind, counter: one.kind === "adjustment" ? "global|*|lifetime" : null, requestId, attemptId: `${requestId}.01`, at, scopes, keyId: one.key, teamId: null, userId: null, customer: one.customer, model: one.model, provider: "p", upstreamModel: one.model,
-    deployment: "d", route: "chat", stream: false, tags: one.tags.length === 0 ? null : JSON.stringify(one.tags), metadata: null, held: "0", cost: costOf(one).toString(), overage: "0", estimated: one.status === "ok" || one.status === "upstream_error" ? null : one.status === "timeout" ? "no_status" : one.status,
-    status: one.status, httpStatus: 200, lines: one.status === "ok" ? JSON.stringify([{ dimension: "input", quantity: 3, rate: "150000", per: "1", pico: "450000" }]) : null, priceVersion: "v", unpriced: one.unpriced, inputTokens: 3, outputTokens: 4, cachedTokens: 1, answeredModel: null, responseId: null, rawUsage: null, durationMs: 5,
+    deployment: "d", route: "chat", stream: false, tags: one.tags.length === 0 ? null : JSON.stringify(one.tags), metadata: null, held: "0", cost: costOf(one).toString(), overage: "0", estimated: one.status === "ok" || one.status === "cached" || one.status === "upstream_error" ? null : one.status === "timeout" ? "no_status" : one.status,
+    status: one.status, httpStatus: 200, lines: one.status === "ok" ? JSON.stringify([{ dimension: "input", quantity: 3, rate: "150000", per: "1", pico: "450000" }]) : null, priceVersion: "v", unpriced: one.unpriced, inputTokens: 3, outputTokens: 4, cachedTokens: 1, answeredModel: null, responseId: null, rawUsage: null, durationMs: 5, ...(one.status === "cached" && one.kind === "charge" ? { saved: one.saved.toString() } : {}),
   } as unknown as Entry;
 }
 
@@ -226,7 +228,7 @@ async function allOf(source: CostSource, query: EntriesQuery): Promise<Entry[]> 
 test("pages by keyset hold every entry once, and arrivals tell what was written in the order of writing", async () => {
   const path = join(folder, "ledger.db");
   const change = Date.UTC(2026, 5, 1);
-  const entries = Array.from({ length: 25 }, (_, i) => entryOf({ at: (i % 2 === 0 ? -1 : 1) * i * 1_000, cost: BigInt(i), key: "K1", customer: "ann", tags: [], model: "m", status: "ok", kind: "charge", unpriced: false }, change, i));
+  const entries = Array.from({ length: 25 }, (_, i) => entryOf({ at: (i % 2 === 0 ? -1 : 1) * i * 1_000, cost: BigInt(i), key: "K1", customer: "ann", tags: [], model: "m", status: "ok", kind: "charge", unpriced: false, saved: 0n }, change, i));
   const database = openForWriting(path);
   const writer = new LedgerWriter(database);
   writer.write([{ entries: entries.slice(0, 10), balances: [], lastSequence: 1 }]);

@@ -29,12 +29,13 @@ export function changeText({ changeExact, changeShare }: CostReport["comparison"
   return changeShare === null ? amount : `${amount} (${changeShare >= 0 ? "+" : ""}${(changeShare * 100).toFixed(1)} %)`;
 }
 
-/** Everything that the amounts do not know. */
+/** Everything that the amounts do not say. */
 export function caveatsOf({ total }: CostReport): string[] {
   return [
     ...(total.estimatedEntries > 0 ? [`${whole(total.estimatedEntries)} entries are estimated: what they cost was not reported.`] : []),
     ...(total.unpricedEntries > 0 ? [`${whole(total.unpricedEntries)} entries have no known price and count as $0.`] : []),
     ...(total.failedRequests > 0 ? [`${whole(total.failedRequests)} of ${whole(total.requests)} requests failed.`] : []),
+    ...(total.cacheHits > 0 ? [`${whole(total.cacheHits)} of ${whole(total.requests)} requests were answered from a cache, which saved ${amountText(costOfRow({ costExact: total.savedExact }, "saved"))}.`] : []),
   ];
 }
 

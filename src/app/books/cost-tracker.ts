@@ -3,7 +3,9 @@ import { withIds } from "../../domain/analytics/aliases.ts";
 import type { CostFilter } from "../../domain/analytics/dimension.ts";
 import { periodSpan, type Period } from "../../domain/analytics/period.ts";
 import type { CostSource } from "../../domain/analytics/source.ts";
+import type { ResponseCache } from "../../domain/cache/response-cache.ts";
 import { checkZone } from "../../domain/windows/zone.ts";
+import { checkCache } from "../../surfaces/sdk/cache/cache-options.ts";
 import type { CompletionFunction } from "../../surfaces/sdk/completion-types.ts";
 import { logCost, type LoggedCost, type LogOptions } from "../../surfaces/sdk/log-cost.ts";
 import type { Tollgate } from "../../surfaces/sdk/tollgate.ts";
@@ -21,6 +23,8 @@ export interface CostTrackerOptions {
   readonly apiKey?: string | undefined;
   /** An instance whose books are tracked, wherever they are. */
   readonly tollgate?: Tollgate | undefined;
+  /** Where `completion` of this tracker keeps answers, to give them again for $0. An instance brings its own. */
+  readonly cache?: ResponseCache | undefined;
   /** For dates in periods; UTC if left out. */
   readonly timeZone?: string | undefined;
   /** How often other processes' entries are looked for: 100 ms in a file, 1,000 ms at a gateway. */
@@ -73,6 +77,8 @@ export class CostTracker implements HasBooks, AsyncDisposable {
     if (options.path === "" || (options.path !== undefined && typeof options.path !== "string")) throw new TollgateError("config_invalid", "path must be the name of a file, such as \"costs.db\".", { param: "path" });
     if (options.url !== undefined && !isUrl(options.url)) throw new TollgateError("config_invalid", "url must be a gateway's address, such as \"http://127.0.0.1:4000\".", { param: "url" });
     if (options.pollMs !== undefined && !(options.pollMs >= 1)) throw new TollgateError("invalid_request", "pollMs must be milliseconds from 1 up.", { param: "pollMs" });
+    if (options.cache !== undefined && options.path === undefined && (options.url ?? options.tollgate) !== undefined) throw new TollgateError("config_invalid", "A tracker of an instance or a gateway makes no calls of its own: give the cache to the instance.", { param: "cache" });
+    checkCache(options.cache);
     checkZone(options.timeZone ?? "UTC", { param: "timeZone" });
     this.options = options;
     if (options.tollgate !== undefined) {
@@ -184,7 +190,7 @@ export class CostTracker implements HasBooks, AsyncDisposable {
   private writing(): Tollgate {
     this.path();
     if (this.tollgate === undefined) {
-      createTollgate({ tracker: this });
+      createTollgate({ tracker: this, cache: this.options.cache });
       this.ownsTollgate = true;
     }
     return this.tollgate as unknown as Tollgate;

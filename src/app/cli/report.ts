@@ -34,6 +34,6 @@ function labelOf({ id, label }: LabelCosts): string | undefined {
 }
 
 function rowOf(group: string, costs: Costs, label?: string): SpendRow {
-  const { requests, inputTokens, outputTokens, failedRequests, estimatedEntries, unpricedEntries } = costs;
-  return { group, ...(label === undefined ? {} : { label }), cost: (parseNanoUsd(costs.costExact, "exact") ?? 0n).toString(), requests, inputTokens, outputTokens, failedRequests, estimatedEntries, unpricedEntries };
+  const { requests, inputTokens, outputTokens, failedRequests, estimatedEntries, unpricedEntries, cacheHits, savedExact } = costs;
+  return { group, ...(label === undefined ? {} : { label }), cost: (parseNanoUsd(costs.costExact, "exact") ?? 0n).toString(), requests, inputTokens, outputTokens, failedRequests, estimatedEntries, unpricedEntries, cacheHits, saved: (parseNanoUsd(savedExact, "exact") ?? 0n).toString() };
 }

@@ -1,5 +1,5 @@
 import { formatNanoUsd } from "../../base/money.ts";
-import { count, dollarColumn, share } from "./amounts.ts";
+import { count, dollarColumn, dollars, share } from "./amounts.ts";
 import { barLines } from "./bars.ts";
 import { DIMENSION_NAMES } from "./filter.ts";
 import type { CommandPeriod } from "./period.ts";
@@ -24,6 +24,9 @@ export interface SpendRow {
   readonly failedRequests?: number;
   readonly estimatedEntries?: number;
   readonly unpricedEntries?: number;
+  readonly cacheHits?: number;
+  /** Nano-dollars, decimal text. */
+  readonly saved?: string;
 }
 
 export interface SpendReport {
@@ -71,10 +74,11 @@ export function spendLines(terminal: Pick<Terminal, "colour" | "columns">, by: G
 }
 
 /** What is no provider's figure is never shown as if it were one. */
-function notesOf(by: Grouping, { estimatedEntries = 0, unpricedEntries = 0 }: SpendRow): string[] {
+function notesOf(by: Grouping, { estimatedEntries = 0, unpricedEntries = 0, requests, cacheHits = 0, saved = "0" }: SpendRow): string[] {
   return [
     ...(estimatedEntries === 0 ? [] : [`${count(estimatedEntries)} of the charges ${estimatedEntries === 1 ? "is" : "are"} estimated.`]),
     ...(unpricedEntries === 0 ? [] : [`${count(unpricedEntries)} had no price: $0 here is a mark, not a cost.`]),
+    ...(cacheHits === 0 ? [] : [`${count(cacheHits)} of the ${count(requests)} requests ${cacheHits === 1 ? "was" : "were"} answered from a cache, which saved ${dollars(BigInt(saved))}.`]),
     ...(by === "tag" ? ["A request with several tags counts under each of them."] : []),
   ];
 }
@@ -101,7 +105,7 @@ function sum(rows: readonly SpendRow[]): SpendRow {
 function json(row: SpendRow): Record<string, unknown> {
   return {
     cost_nano_usd: row.cost, cost_usd: formatNanoUsd(BigInt(row.cost)), requests: row.requests, failed_requests: row.failedRequests, estimated_entries: row.estimatedEntries, unpriced_entries: row.unpricedEntries,
-    input_tokens: row.inputTokens, output_tokens: row.outputTokens,
+    input_tokens: row.inputTokens, output_tokens: row.outputTokens, cache_hits: row.cacheHits, saved_usd: row.saved === undefined ? undefined : formatNanoUsd(BigInt(row.saved)),
   };
 }
 
