@@ -53,6 +53,7 @@ export const ERROR_CODES = {
   no_model_fits: "No model meets the budget, the quality and the requirements; each is listed with its reasons.",
   // The house itself.
   journal_unavailable: "The journal cannot be written (is the disk full?); nothing was sent.",
+  ledger_unwritable: "The ledger cannot be written (is the disk full?); nothing was changed.",
   shutting_down: "The gateway is stopping and takes no new requests.",
   overloaded: "The gateway has too many requests in flight.",
   internal: "A defect of Tollgate; the log has the details under this call id.",

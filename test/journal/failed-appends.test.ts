@@ -60,6 +60,23 @@ test.each([[false], [true]])("GATE 8.4: settles that failed land later, before w
   expect(sequences()).toEqual([1, 2, 3, 4, 5]);
 });
 
+test("GATE 8.4: a journal that nobody writes to, because it said that it cannot be written, finds out by itself when it can", async () => {
+  const told: boolean[] = [];
+  const contents = readJournal(folder);
+  const target = new FileJournal({ folder, nextSequence: contents.nextSequence, finished: contents.segments, onHealth: (healthy) => told.push(healthy) });
+  await written(target, "hold A");
+  disk.full = true;
+  await expect(written(target, "hold B")).rejects.toThrow();
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(told).toEqual([false]);
+  disk.full = false;
+  await expect.poll(() => told, { timeout: 2_000 }).toEqual([false, true]);
+  expect(records()).toEqual(["hold A"]);
+  expect(await written(target, "hold C")).toBe(2);
+  target.close();
+  expect(records()).toEqual(["hold A", "hold C"]);
+});
+
 test("GATE 8.4: the process dies while settles wait: what had landed is recovered whole, and the part of the failed write is cut", async () => {
   const target = journal();
   await written(target, "hold A");

@@ -8,6 +8,8 @@ import { LineBuffer } from "./line-buffer.ts";
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 250;
+/** Room for the records of some turns; without a line feed, so that it is no record. */
+const PROBE = Buffer.alloc(65_536, "-");
 const SEGMENT = /^(\d{16})\.journal$/;
 
 interface Waiting {
@@ -175,11 +177,35 @@ export class FileJournal implements Journal {
     // anything that is appended from here on.
     for (const waiting of batch) if (waiting.mustLand) this.waiting.push(waiting);
     for (const waiting of batch) waiting.then(error, -1);
+    this.askAgain();
+  }
+
+  private askAgain(): void {
     this.retry ??= setTimeout(() => {
       this.retry = undefined;
-      this.flush();
+      if (this.waiting.length > 0) this.flush();
+      else this.probe();
     }, RETRY_MS);
     this.retry.unref();
+  }
+
+  /** Whoever sees that nothing can be written sends nothing: so the disk is asked without a record that waits. */
+  private probe(): void {
+    if (this.healthy) return;
+    try {
+      if (this.descriptor === undefined || this.size > this.segmentBytes) this.roll();
+      const before = this.size;
+      this.write(PROBE);
+      this.size = before;
+      // Should the process end here, a start cuts it off like any torn record.
+      this.torn = true;
+      ftruncateSync(this.descriptor as number, before);
+      this.torn = false;
+    } catch {
+      this.askAgain();
+      return;
+    }
+    this.setHealth(true, undefined);
   }
 
   private setHealth(healthy: boolean, error: Error | undefined): void {

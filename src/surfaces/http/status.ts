@@ -56,6 +56,7 @@ const FACES: Readonly<Record<ErrorCode, Face>> = {
   upstream_refused: { status: 502, type: "upstream_error" },
   aborted: { status: 499, type: "invalid_request_error" },
   journal_unavailable: { status: 503, type: "service_unavailable" },
+  ledger_unwritable: { status: 503, type: "service_unavailable" },
   shutting_down: { status: 503, type: "service_unavailable" },
   overloaded: { status: 503, type: "service_unavailable" },
   internal: INTERNAL,

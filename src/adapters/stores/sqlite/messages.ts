@@ -4,7 +4,8 @@ import type { Batch, RecordChange } from "../../../domain/ledger/store.ts";
 /** What the store asks of its writer. Requests with an `id` are answered. */
 export type WriterRequest =
   | { readonly type: "write"; readonly batch: Batch }
-  | { readonly type: "load" | "commit" | "hold"; readonly id: number }
+  | { readonly type: "load" | "hold"; readonly id: number }
+  | { readonly type: "commit"; readonly id: number; /** Answered once it is done, however long the disk refuses. */ readonly patient?: true }
   | { readonly type: "close"; readonly id: number }
   | { readonly type: "release" }
   | { readonly type: "change"; readonly id: number; /** It was asked of a thread that ended, and may be made already. */ readonly again?: true; readonly changes: readonly RecordChange[]; readonly balancesToDelete: readonly string[] };

@@ -78,7 +78,7 @@ class SqliteStore implements LedgerStore {
   }
 
   async commit(): Promise<void> {
-    await this.writer.call({ type: "commit" });
+    await this.writer.call({ type: "commit", patient: true });
   }
 
   async change(changes: readonly RecordChange[], balancesToDelete: readonly string[] = []): Promise<void> {
@@ -141,7 +141,7 @@ class SqliteStore implements LedgerStore {
 
   /** A reader sees what is committed, so a commit goes first. */
   private async read<Answer>(method: ReaderRequest["method"], ...parameters: readonly unknown[]): Promise<Answer> {
-    await this.commit();
+    await this.writer.call({ type: "commit" });
     return await this.ask<Answer>(method, ...parameters);
   }
 

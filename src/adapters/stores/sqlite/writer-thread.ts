@@ -99,7 +99,7 @@ export class WriterThread {
       const told = this.waiting ?? [];
       this.waiting = undefined;
       for (const go of told) go();
-      this.thread.call({ type: "commit" }).then(() => {
+      this.thread.call({ type: "commit", patient: true }).then(() => {
         this.restartMs = FIRST_RESTART_MS;
         this.listeners.health?.(true);
       }, () => {});

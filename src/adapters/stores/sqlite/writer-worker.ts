@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { TollgateError } from "../../../base/errors.ts";
 import type { Batch } from "../../../domain/ledger/store.ts";
 import { LedgerWriter } from "./ledger-writer.ts";
 import { errorText, type WorkerAnswer, type WriterRequest } from "./messages.ts";
@@ -16,7 +17,7 @@ let pendingRows = 0;
 let timer: NodeJS.Timeout | undefined;
 let retryMs = COMMIT_AFTER_MS;
 let failing = false;
-let waiting: number[] = [];
+let waiting: { readonly id: number; readonly patient: boolean }[] = [];
 /** An audit waits for its view of the ledger: until it has it, every request waits in its order. */
 let held = false;
 let deferred: WriterRequest[] = [];
@@ -39,6 +40,7 @@ function commit(): boolean {
     } catch (error) {
       failing = true;
       answer({ type: "problem", error: errorText(error) });
+      if (isDiskTrouble(error)) refuseImpatient();
       timer = setTimeout(commit, retryMs);
       retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
       return false;
@@ -51,9 +53,15 @@ function commit(): boolean {
     retryMs = COMMIT_AFTER_MS;
     answer({ type: "committed", lastSequence, batches });
   }
-  for (const id of waiting) answer({ type: "answer", id, value: undefined });
+  for (const { id } of waiting) answer({ type: "answer", id, value: undefined });
   waiting = [];
   return true;
+}
+
+/** A full disk may take hours: who only wants to read what was settled last is told, instead of left waiting. */
+function refuseImpatient(): void {
+  for (const { id, patient } of waiting) if (!patient) answer({ type: "failure", id, error: errorText(unwritable("what was settled last cannot be read")) });
+  waiting = waiting.filter(({ patient }) => patient);
 }
 
 function release(): void {
@@ -78,13 +86,13 @@ function receive(request: WriterRequest): void {
       else timer ??= setTimeout(commit, COMMIT_AFTER_MS);
       return;
     case "commit":
-      waiting.push(request.id);
-      if (!failing) commit();
+      waiting.push({ id: request.id, patient: request.patient === true });
+      commit();
       return;
     case "hold":
       // Exactly what was sent before is committed, so that live counters sent along can be compared with it.
       respond(request.id, () => {
-        if (!commit()) throw new Error("The ledger cannot be written (is the disk full?), so it cannot be compared with the live counters.");
+        if (!commit()) throw unwritable("it cannot be compared with the live counters");
         held = true;
       });
       return;
@@ -97,9 +105,9 @@ function receive(request: WriterRequest): void {
     case "change":
       respond(request.id, () => {
         // A balance that waits to be written must not come back after it was deleted.
-        if (!commit()) throw new Error("The ledger cannot be written (is the disk full?); the change was not made.");
+        if (!commit()) throw unwritable("the change was not made");
         if (request.again === true && writer().isMade(request.changes)) return;
-        writer().change(request.changes, request.balancesToDelete);
+        makeChange(request.changes, request.balancesToDelete);
       });
       return;
     case "close":
@@ -111,6 +119,26 @@ function receive(request: WriterRequest): void {
       respond(request.id, () => connection?.close());
       parentPort?.close();
   }
+}
+
+function makeChange(...[changes, balancesToDelete]: Parameters<LedgerWriter["change"]>): void {
+  try {
+    writer().change(changes, balancesToDelete);
+  } catch (error) {
+    throw isDiskTrouble(error) ? unwritable("the change was not made") : error;
+  }
+}
+
+/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL. */
+const DISK_TROUBLE: ReadonlySet<number> = new Set([8, 10, 13]);
+
+function isDiskTrouble(error: unknown): boolean {
+  const { errcode } = error as { errcode?: unknown };
+  return typeof errcode === "number" && DISK_TROUBLE.has(errcode & 0xff);
+}
+
+function unwritable(consequence: string): TollgateError {
+  return new TollgateError("ledger_unwritable", `The ledger cannot be written (is the disk full?), so ${consequence}. Free space on the data folder's disk and try again.`);
 }
 
 function respond(id: number, work: () => unknown): void {
