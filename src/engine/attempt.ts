@@ -148,7 +148,7 @@ export class Attempt implements UpstreamEvents, InFlightItem {
       return;
     }
     const reading = this.call.dialect.plain.read(body);
-    this.settleAsSaid(this.chargeOf(reading, "ok"), (settled) => this.client.answer(this.status, this.headers, body, settled));
+    this.settleAsSaid(this.chargeOf(reading, reading.complete ? "ok" : "cut_short"), (settled) => this.client.answer(this.status, this.headers, body, settled));
   }
 
   fail(failure: UpstreamFailure): void {
@@ -176,10 +176,7 @@ export class Attempt implements UpstreamEvents, InFlightItem {
 
   private settleStream(): void {
     const stream = this.stream as StreamReader;
-    const seen = stream.reading();
-    // Some providers repeat usage in every chat event: what came before the stream broke off may have grown further
-    // (GATE 5.3). A response tells its usage in its last event alone.
-    const reading: Reading = seen.complete || this.call.dialect.route !== "chat_completions" ? seen : { ...seen, usage: undefined, problem: "missing" };
+    const reading = stream.reading();
     const charge = this.chargeOf(reading, reading.complete ? "ok" : "cut_short");
     this.settleAsSaid(charge, (settled) => this.client.end(stream.release(), settled));
   }

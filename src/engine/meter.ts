@@ -13,12 +13,22 @@ interface Circumstances {
   readonly durationMs: number;
 }
 
-/** GATE 5.1: what was answered is charged at its cost, even above the hold; what cannot be believed, at the hold (5.3). */
+/**
+ * GATE 5.1: what was answered is charged at its cost, even above the hold; what cannot be believed, at the hold (5.3).
+ * What an answer told before it failed or broke off may have grown further: the hold, unless even that was passed.
+ */
 export function chargeOfReading(reading: Reading, price: Price | undefined, held: NanoUsd, at: Circumstances): Charge {
-  const usage = reading.usage;
+  const charge = chargeOfUsage(reading, price, held, at);
+  if (reading.complete) return charge;
+  if (charge.cost > held) return { ...charge, estimated: charge.estimated ?? "cut_short" };
+  return { ...blank(reading, at), cost: held, estimated: "cut_short", unpriced: charge.unpriced };
+}
+
+function chargeOfUsage(reading: Reading, price: Price | undefined, held: NanoUsd, at: Circumstances): Charge {
+  const { usage } = reading;
   if (usage === undefined) {
     const reason = reading.problem === "missing" || reading.problem === undefined ? "usage_missing" : "usage_unbelievable";
-    return { ...blank(reading, at), cost: held, estimated: reading.complete ? reason : "cut_short", unpriced: price === undefined };
+    return { ...blank(reading, at), cost: held, estimated: reason, unpriced: price === undefined };
   }
   const counts = { inputTokens: inputTokens(usage), outputTokens: outputTokens(usage), cachedTokens: quantityOf(usage, "cache_read") };
   if (price === undefined) return { ...blank(reading, at), ...counts, cost: 0n, estimated: "unpriced", unpriced: true };

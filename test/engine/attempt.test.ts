@@ -125,6 +125,28 @@ describe("GATE 5.3: the full hold, estimated", () => {
     }
   });
 
+  test("a plain answer that is an error inside a 200, also with usage", () => {
+    full(plain(answer(USAGE).replace("{", '{"error":{"message":"overloaded"},')), "cut_short", "cut_short");
+  });
+
+  test.each(["failed", "cancelled"])("a response that %s, plain or streamed, also with usage: it may not be all", (status) => {
+    const response = { id: "r", object: "response", status, model: "cheap", output: [], usage: { input_tokens: 10, output_tokens: 20, total_tokens: 30 } };
+    const whole = new OneAttempt({ responses: true });
+    whole.head().bytes(JSON.stringify(response));
+    whole.events.end();
+    full(whole, "cut_short", "cut_short");
+    expect(whole.told).toEqual(["answer"]);
+    const stream = new OneAttempt({ responses: true, stream: true });
+    stream.head(200, SSE).bytes(event({ type: "response.created", response: { ...response, status: "in_progress", usage: null } })).bytes(event({ type: `response.${status}`, response }));
+    full(stream, "cut_short", "cut_short");
+    expect(stream.told).toEqual(["head", "end"]);
+  });
+
+  test("what a failed answer says beyond the hold is charged: that much is known", () => {
+    const attempt = plain(answer({ prompt_tokens: 10, completion_tokens: 200_000, total_tokens: 200_010 }).replace("{", '{"error":{"message":"overloaded"},'));
+    expect(attempt.outcome()).toEqual({ cost: 400_010n, estimated: "cut_short", status: "cut_short", overage: 400_010n - attempt.held });
+  });
+
   const nonsense: [string, unknown, string][] = [
     ["missing", undefined, "usage_missing"], ["negative", { prompt_tokens: -1, completion_tokens: 20, total_tokens: 19 }, "usage_unbelievable"],
     ["fractional", { prompt_tokens: 1.5, completion_tokens: 20, total_tokens: 21.5 }, "usage_unbelievable"], ["inconsistent", { prompt_tokens: 10, completion_tokens: 20, total_tokens: 99 }, "usage_unbelievable"],

@@ -1,4 +1,5 @@
 import { openaiChat } from "../../src/adapters/providers/openai/chat/dialect.ts";
+import { openaiResponses } from "../../src/adapters/providers/openai/responses/dialect.ts";
 import { MemoryBooks } from "../../src/adapters/books/memory/memory-books.ts";
 import type { TollgateError } from "../../src/base/errors.ts";
 import type { Entry, JournalRecord } from "../../src/domain/ledger/entry.ts";
@@ -42,7 +43,7 @@ export class OneAttempt {
   readonly handle: CallHandle;
   private waiting: (() => void)[] = [];
 
-  constructor(options: { stream?: boolean; durable?: boolean; customPrice?: Price; settings?: Partial<EngineSettings> } = {}) {
+  constructor(options: { stream?: boolean; responses?: boolean; durable?: boolean; customPrice?: Price; settings?: Partial<EngineSettings> } = {}) {
     let sequence = 0;
     const journal: Journal = {
       append: (text, then) => {
@@ -69,14 +70,16 @@ export class OneAttempt {
       observer: { refused: () => this.told.push("refused"), settled: () => {}, upstreamFailed: () => {} },
     });
     const stream = options.stream === true;
-    const body = new TextEncoder().encode(JSON.stringify({ model: "any", max_tokens: 100, messages: [{ role: "user", content: "Hello" }], ...(stream ? { stream } : {}) }));
+    const dialect = options.responses === true ? openaiResponses : openaiChat;
+    const asked = options.responses === true ? { max_output_tokens: 100, input: "Hello" } : { max_tokens: 100, messages: [{ role: "user", content: "Hello" }] };
+    const body = new TextEncoder().encode(JSON.stringify({ model: "any", ...asked, ...(stream ? { stream } : {}) }));
     const charges: ChargeSet = { scopes: [KEY], limits: [{ scope: KEY, model: undefined, measure: "nanoUsd", window: LIFETIME, cap: CAP_NANO, hard: true, windowText: undefined }], payer: undefined };
     const deployment: Deployment = {
       id: "d", modelName: "any", provider: "p", model: "cheap", origin: "http://p", paths: { chat_completions: "/", embeddings: "/", responses: "/" }, headers: [], capField: "max_tokens",
       supportsStreamOptions: true, boundableParams: [], customPrice: options.customPrice, maximumOutput: 1_000, charges: { scopes: [], limits: [], payer: undefined }, simulated: false,
     };
     const call: Call = {
-      requestId: "01JDEZ00000000000000000000", at: AT, route: "chat", dialect: openaiChat, request: openaiChat.read(body), body, charges: [charges], deployments: [deployment],
+      requestId: "01JDEZ00000000000000000000", at: AT, route: "chat", dialect, request: dialect.read(body), body, charges: [charges], deployments: [deployment],
       keyId: "K", teamId: null, userId: null, customer: null, tags: [],
     };
     this.handle = this.engine.start(call, this.client());

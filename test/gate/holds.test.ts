@@ -87,6 +87,23 @@ describe("a hold without a request", () => {
     }
   });
 
+  test("5.3 what broke off or failed charges the whole hold, whatever usage it tells: a chunk of a stream that was not the last, an error, a failed response", async () => {
+    const { hold, end } = await world();
+    const chunk = (choices: object[]): object => ({ id: "a", object: "chat.completion.chunk", model: "m", choices, usage: USAGE });
+    for (const response of [chunk([{ index: 0, delta: { content: "Hi" }, finish_reason: null }]), chunk([{ index: 0, delta: {} }]), { ...chunk([]), error: { message: "no" } }]) {
+      const { body } = await hold({ request: REQUEST });
+      expect((await end(String(body["id"]), "settle", { response })).body).toMatchObject({ cost: body["held"], estimated: "cut_short" });
+    }
+    const held = (await hold({ route: "responses", request: { model: "m", input: "Hi", max_output_tokens: 100 } })).body;
+    const failed = { id: "r", object: "response", status: "failed", model: "m", output: [], usage: { input_tokens: 10, output_tokens: 20, total_tokens: 30 } };
+    expect((await end(String(held["id"]), "settle", { response: failed })).body).toMatchObject({ cost: held["held"], estimated: "cut_short" });
+    // The last chunk of a stream tells it all: that of the finish, or the one behind it.
+    for (const response of [chunk([{ index: 0, delta: {}, finish_reason: "stop" }]), chunk([])]) {
+      const { body } = await hold({ request: REQUEST });
+      expect((await end(String(body["id"]), "settle", { response })).body).toMatchObject({ cost: COST, estimated: null });
+    }
+  });
+
   test("holds for embeddings and responses in their own words", async () => {
     const { hold, end } = await world();
     const embed = (await hold({ route: "embeddings", request: { model: "embed", input: "Hi" } })).body;

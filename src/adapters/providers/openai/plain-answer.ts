@@ -70,21 +70,29 @@ export class PlainAnswerReader implements PlainReader {
     const { output } = this.#shape;
     let usage = "";
     let failed = false;
+    let chunk = false;
     const scan = new MemberScan(text, 0, Number.MAX_SAFE_INTEGER);
     while (scan.next()) {
       if (scan.named(output)) answer.output = text.slice(scan.valueStart, scan.valueEnd);
       else if (scan.named("usage")) usage = raw.toString("utf8", scan.valueStart, scan.valueEnd);
       else if (scan.named("model")) answer.model = textOf(raw, text, scan);
       else if (scan.named("id")) answer.responseId = textOf(raw, text, scan);
+      else if (scan.named("object")) chunk = text.startsWith('"chat.completion.chunk"', scan.valueStart);
       else if (scan.named("error")) failed ||= !text.startsWith("null", scan.valueStart);
       else if (scan.named("status")) failed ||= text.startsWith('"failed"', scan.valueStart) || text.startsWith('"cancelled"', scan.valueStart);
     }
     // A body that breaks off says nothing that can be believed, whatever came before.
     if (scan.end < 0 || skipSpace(text, scan.end) < text.length) return new Answer(this.#shape);
-    answer.complete = !failed;
+    answer.complete = !failed && !(chunk && isUnfinished(answer.output));
     if (usage !== "") answer.believe(usage);
     return answer;
   }
+}
+
+/** Of a stream somebody hands over one event: with a choice that goes on it was not the last, and its usage may have grown. */
+function isUnfinished(output: string): boolean {
+  const choices = parseOrUndefined(output);
+  return Array.isArray(choices) && choices.some((choice: unknown) => !isObject(choice) || typeof choice["finish_reason"] !== "string");
 }
 
 /** A text that stands for itself, quotes included. */
