@@ -51,6 +51,29 @@ test("once per threshold and period, also after a restart; a new day and a raise
   expect(received.length).toBe(3);
 });
 
+test("what was sent is forgotten after 90 days, but not what waits, and not an alert that lasts: it is never sent again", async () => {
+  const path = join(ledger.folder, "outbox.db");
+  const outbox = openSqliteOutbox(path);
+  const DAY_MS = 86_400_000;
+  const message = (id: string): Message => ({ id, type: "alert", severity: "warning", title: "t", text: "x", facts: [], at: new Date(NOW).toISOString(), data: {} as never });
+  const send = (at: number): void => {
+    for (let claimed = outbox.claim(["a"], at, CLAIM_MS); claimed !== undefined; claimed = outbox.claim(["a"], at, CLAIM_MS)) outbox.record(claimed, { at: new Date(at).toISOString(), messageId: claimed.message.id, channel: "a", attempt: 1, outcome: "sent", status: 200, detail: "", nextAttempt: null }, undefined);
+  };
+  for (const id of ["gone", "lasting"]) expect(outbox.add(message(id), ["a"], NOW)).toBe(1);
+  send(NOW);
+  outbox.add(message("waiting"), ["b"], NOW);
+  for (let day = 1; day <= 200; day += 1) {
+    expect(outbox.add(message("lasting"), ["a"], NOW + day * DAY_MS)).toBe(0);
+    outbox.prune(NOW + (day - 90) * DAY_MS);
+  }
+  expect(outbox.claim(["a"], NOW + 201 * DAY_MS, CLAIM_MS)).toBeUndefined();
+  expect([outbox.waiting(["b"]), outbox.log(10)]).toEqual([1, []]);
+  expect(outbox.add(message("lasting"), ["a"], NOW + 201 * DAY_MS)).toBe(0);
+  // Only what is not said any more is forgotten; were it said again, it would be news.
+  expect(outbox.add(message("gone"), ["a"], NOW + 201 * DAY_MS)).toBe(1);
+  outbox.close();
+});
+
 test("a failure is retried with growing pauses, every attempt is in the log and survives a restart", async () => {
   const { url, received } = await receiver((response, index) => { response.statusCode = index < 3 ? 503 : 200; response.end(); });
   ledger.write([{ at: NOW, cost: usd(12) }]);

@@ -48,6 +48,12 @@ test("cheapest: the cheaper model of two, and none where the budget holds neithe
   expect(none.stderr).toMatch(/^no_model_fits: /);
 });
 
+test("cheapest without models: of the whole price list", async () => {
+  const answer = await json(["optimize", "cheapest", "--input-tokens", "1000"]) as { estimatedCostExact: string; alternatives: unknown[] };
+  expect(Number(answer.estimatedCostExact)).toBeGreaterThan(0);
+  expect(answer.alternatives.length).toBeGreaterThan(1_000);
+});
+
 test.each([
   [["what-if"], 1, "supposes one thing"], [["what-if", "--batch", "2"], 2, "--batch must be a share"], [["what-if", "--model", "nonsense"], 1, "unknown_model"],
   [["waste", "--days", "0"], 2, "--days must be a whole number"], [["waste", "--from", "yesterday"], 1, "from must be a date"], [["cheapest", "--models", "openai/gpt-4o"], 2, "--input-tokens"],

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { CostAnalyzer } from "../../src/app/books/cost-analyzer.ts";
 import { printTop, type TopLook } from "../../src/surfaces/cli/top.ts";
 import { TestLedger, usd } from "../monitor/ledger.ts";
-import { runCli } from "../support/run-cli.ts";
+import { runCli, startCli } from "../support/run-cli.ts";
 
 const DAY_MS = 86_400_000;
 let ledger: TestLedger;
@@ -53,6 +53,33 @@ test("user is whom calls were for, in every command; customer is the same, and t
   await analyzer.close();
   expect(await json(["report", "--by", "internal-user"])).toMatchObject({ rows: [{ internal_user: "", cost_usd: "7" }] });
   expect(await json(["report", "--internal-user", "ann"])).toMatchObject({ total: { cost_usd: "0" } });
+});
+
+test("every command that reads costs says over a running gateway's URL what it says over the file, with a key from the environment", async () => {
+  const now = Date.now();
+  ledger.write(Array.from({ length: 20 }, (_, index) => ({ at: now - (index + 1) * DAY_MS, user: index % 2 === 0 ? "ann" : "bob", tags: ["x"], cost: usd(3) + BigInt(index) })));
+  ledger.write([{ at: now - 10_000, user: "ann", cost: usd(1) }]);
+  const gateway = await startCli(ledger.folder);
+  try {
+    const master = readFileSync(join(ledger.folder, "master-key"), "utf8").trim();
+    const out = join(ledger.folder, "out.jsonl");
+    const commands = [
+      ["top", "--by", "user", "--minutes", "60"], ["top", "--by", "tag"], ["forecast", "--budget", "1000/monthly", "--user", "ann"], ["optimize", "waste"], ["optimize", "what-if", "--batch", "0.5"],
+      ["report", "--by", "day", "--time-zone", "Asia/Kathmandu", "--days", "9"], ["report", "--tag", "x"], ["export", "--out", out, "--force", "--user", "bob"], ["monitor", "--once", "--budget", "1/lifetime"],
+    ];
+    for (const command of commands) {
+      const [file, url] = [await runCli([...command, "--data", ledger.folder]), await runCli([...command, "--url", gateway.url], { env: { TOLLGATE_MASTER_KEY: master }, cwd: ledger.folder })];
+      // The instant of the look, and what moves with it, differ.
+      const still = (text: string): unknown => JSON.parse(text, (name, value: unknown) => (["at", "exhaustion", "atEnd"].includes(name) ? null : value));
+      expect([url.stderr, url.code], command.join(" ")).toEqual([file.stderr, file.code]);
+      expect(still(url.stdout), command.join(" ")).toEqual(still(file.stdout));
+    }
+    const wrong = await runCli(["top", "--url", gateway.url, "--key", "sk-wrong"]);
+    expect(wrong).toMatchObject({ code: 1, stdout: "" });
+    expect(wrong.stderr).toMatch(/^invalid_key: [^\n]+\n$/);
+  } finally {
+    await gateway.stop();
+  }
 });
 
 test("top on a terminal: no more rows than it has, and the total is of all", () => {

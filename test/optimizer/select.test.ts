@@ -41,6 +41,19 @@ test("nothing fits: every model is told with what it lacks, and there is no fall
   ]));
 });
 
+test("without models the whole price list is compared: nothing cheaper is overlooked, nothing is free, and no prompt goes to a model that nobody named", async () => {
+  const open = new CostOptimizer({ now: () => NOW });
+  const { model, estimatedCostExact, alternatives } = await open.selectBestModel({ inputTokens: 1_000, maxOutputTokens: 1_000 });
+  const costs = [estimatedCostExact, ...alternatives.map((one) => one.estimatedCostExact)].map(nano);
+  expect(alternatives.length).toBeGreaterThan(1_000);
+  expect(costs.every((cost, index) => cost > 0n && cost >= (costs[index - 1] ?? 0n))).toBe(true);
+  expect((await optimizer({ models: [model, ...MODELS] }).selectBestModel({ inputTokens: 1_000, maxOutputTokens: 1_000 })).model).toBe(model);
+  expect((await open.selectBestModel({ inputTokens: 1_000, requires: { providers: ["openai"] } })).model).toMatch(/^openai\//);
+  const scored = new CostOptimizer({ now: () => NOW, scores: { "openai/gpt-4o": 0.95, "openai/gpt-4o-mini": 0.8 } });
+  expect(await scored.selectBestModel({ inputTokens: 1_000, minQuality: 0.7 })).toMatchObject({ model: "openai/gpt-4o-mini", alternatives: [{ model: "openai/gpt-4o" }] });
+  await expect(open.optimizeRequest({ messages: [{ role: "user", content: "x" }] })).rejects.toEqual(failure("invalid_request"));
+});
+
 test("quality is your own score or ten recorded outcomes at least, as their lower bound; never a guess from the name", async () => {
   const measured = optimizer();
   await expect(measured.selectBestModel({ task: "summary", inputTokens: 1, minQuality: 0.1 })).rejects.toEqual(failure("no_model_fits"));
@@ -62,6 +75,5 @@ test("what is required must be known: abilities you stated, windows and outputs 
   expect((await optimizer().selectBestModel({ inputTokens: 1, requires: { providers: ["anthropic"] } })).model).toBe("anthropic/claude-sonnet-4-5");
   const { rejected } = await optimizer().selectBestModel({ inputTokens: 500_000, maxOutputTokens: 10 });
   expect(rejected.find(({ model }) => model === "openai/gpt-4o")?.reasons).toEqual(["has a window of 128000 tokens, and 500010 are needed"]);
-  await expect(new CostOptimizer().selectBestModel({ inputTokens: 1 })).rejects.toEqual(failure("invalid_request"));
   expect(holdOfTokens(BOOK.find("openai", "gpt-4o-mini", NOW), 10, 10)).toBeGreaterThanOrEqual(costOfTokens(BOOK.find("openai", "gpt-4o-mini", NOW), 10, 10) as bigint);
 });

@@ -60,6 +60,9 @@ export interface ReportQuery extends AnalysisQuery, ReportOutput {
   readonly title?: string | undefined;
 }
 
+const DAY_MS = 86_400_000;
+/** So long is remembered what was sent and is no longer said. Longer than any summary is current. */
+const KEPT_DAYS = 90;
 const MEMBERS: ReadonlySet<string> = new Set(["thresholds", "budgets", "anomalies", "unpriced", "overruns", "channels", "statePath", "summaries", "timeZone", "weekStart", "retries", "now"]);
 
 /**
@@ -77,6 +80,7 @@ export class CostMonitor {
   private readonly channels: readonly Notifier[];
   private readonly schedule = new Schedule();
   private readonly summarised = new Set<string>();
+  private prunedAt = 0;
   private opened: Promise<Outbox> | undefined;
   private examination: { readonly of: Analysis; readonly calendar: Calendar; readonly examination: Examination } | undefined;
 
@@ -149,6 +153,7 @@ export class CostMonitor {
     let added = 0;
     for (const alert of alerts) added += outbox.add(messageOf(alert, at), names, Date.now());
     added += await this.summarise(outbox, names);
+    this.prune(outbox);
     const count = await deliverDue({ outbox, notifiers: this.channels, now: Date.now, sleep, random: Math.random, retries: { ...RETRIES, ...this.options.retries }, signal });
     return { alerts, added, ...count };
   }
@@ -188,6 +193,14 @@ export class CostMonitor {
       this.summarised.add(id);
     }
     return added;
+  }
+
+  /** After everything of this run was said, so that what lasts is known. */
+  private prune(outbox: Outbox): void {
+    const now = Date.now();
+    if (now - this.prunedAt < DAY_MS) return;
+    outbox.prune(now - KEPT_DAYS * DAY_MS);
+    this.prunedAt = now;
   }
 
   private async now(): Promise<number> {

@@ -10,7 +10,7 @@ import type { PriceBook } from "../../domain/pricing/price.ts";
 import { readLimit, usdNumber } from "../../surfaces/sdk/amounts.ts";
 import type { Tollgate } from "../../surfaces/sdk/tollgate.ts";
 import { tollgate as defaultInstance } from "../sdk.ts";
-import { candidateOf } from "./candidates.ts";
+import { candidateOf, listedCandidates } from "./candidates.ts";
 import type { CostAnalyzer } from "./cost-analyzer.ts";
 import type { CostOptimizerOptions, ModelChoice, ModelSelection, OptimizedAnswer, OptimizedRequest, SelectionQuery, WasteReport, WhatIfQuery, WhatIfResult } from "./optimizer-types.ts";
 import type { Period } from "../../domain/analytics/period.ts";
@@ -65,12 +65,13 @@ export class CostOptimizer {
   }
 
   /**
-   * The cheapest model that fits.
+   * The cheapest model that fits: of `models`, else of all that the price lists know.
    * @throws TollgateError `no_model_fits` (`details.reasons`: one sentence per model), `invalid_amount`, `invalid_request`
    */
   async selectBestModel(query: SelectionQuery): Promise<ModelSelection> {
     const wanted = this.wanted(query, checkTokens(query.inputTokens, "inputTokens"));
-    return selectionOf(select(wanted, this.candidates(), this.qualities), wanted);
+    const candidates = this.options.models === undefined ? listedCandidates(this.prices, this.now(), this.abilities) : this.candidates();
+    return selectionOf(select(wanted, candidates, this.qualities), wanted);
   }
 
   /**
@@ -126,6 +127,7 @@ export class CostOptimizer {
     };
   }
 
+  /** Those that were named: no prompt is sent to a model that nobody chose. */
   private candidates(): Candidate[] {
     const { models } = this.options;
     if (models === undefined || models.length === 0) throw new TollgateError("invalid_request", 'Say which models may be used: new CostOptimizer({ models: ["openai/gpt-4o-mini", …] }).', { param: "models" });

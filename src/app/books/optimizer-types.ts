@@ -15,7 +15,7 @@ export interface CostOptimizerOptions {
   readonly tollgate?: Pick<Tollgate, "completion"> | undefined;
   /** Given each optimised answer. */
   readonly tracker?: { logCost(response: CompletionResponse, labels: { user?: string; metadata?: Record<string, unknown>; tags?: string[] }): unknown } | undefined;
-  /** Names such as `"openai/gpt-4o-mini"`; every model of the price book if absent. */
+  /** Names such as `"openai/gpt-4o-mini"`. Absent, `selectBestModel` compares every model of the price lists; `optimizeRequest` needs them. */
   readonly models?: readonly string[] | undefined;
   /** Your own, 0 to 1: by model, or by task and model. Never guessed. */
   readonly scores?: Scores | undefined;

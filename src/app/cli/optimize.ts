@@ -22,7 +22,7 @@ export function optimizing(terminal: Terminal): Optimizing {
     waste: async (options) => shown(options, await overPast(options, (optimizer) => optimizer.waste(periodOf(options))), (report) => wasteLines(terminal, report)),
     cheapest: async (options) => {
       const { models, inputTokens, maxOutputTokens, budget } = options;
-      shown(options, await new CostOptimizer({ models }).selectBestModel({ inputTokens, maxOutputTokens, budget }), (selection) => selectionLines(terminal, selection));
+      shown(options, await new CostOptimizer({ models }).selectBestModel({ inputTokens, maxOutputTokens, budget }), (selection) => selectionLines(terminal, selection, models === undefined));
     },
   };
 }
@@ -61,12 +61,16 @@ function wasteLines(terminal: Terminal, report: WasteReport): string[] {
   return repeatedPrompts.known ? lines : [...lines, "", ...wrapped(repeatedPrompts.reason, terminal.columns)];
 }
 
-function selectionLines(terminal: Terminal, selection: ModelSelection): string[] {
-  const all = [selection, ...selection.alternatives];
+/** Of the whole price list only the cheapest are shown. */
+function selectionLines(terminal: Terminal, selection: ModelSelection, ofList: boolean): string[] {
+  const all = [selection, ...selection.alternatives].slice(0, ofList ? LISTED_ROWS : undefined);
   const costs = dollarColumn(all.map((one) => nano(one.estimatedCostExact)));
   const table = tableLines(terminal, [{ title: "model", align: "left", shrinks: true }, { title: "at most", align: "right" }], all.map((one, index) => ({ cells: [one.model, costs[index] ?? ""], ...(index === 0 ? { style: "bold" as const } : {}) })));
+  if (ofList) return [...table, "", ...wrapped(`${count(selection.alternatives.length + 1 - all.length)} more of the price list fit, ${count(selection.rejected.length)} do not.`, terminal.columns)];
   return [...table, ...selection.rejected.flatMap(({ model, reasons }) => wrapped(`${model}: ${reasons.join(", and ")}.`, terminal.columns).map((line) => styled(terminal, "dim", line)))];
 }
+
+const LISTED_ROWS = 10;
 
 function nano(exact: string): bigint {
   return parseNanoUsd(exact) ?? (exact.startsWith("-") ? -(parseNanoUsd(exact.slice(1)) ?? 0n) : 0n);

@@ -31,6 +31,8 @@ export interface Outbox {
   claim(channels: readonly string[], now: number, forMs: number): ClaimedDelivery | undefined;
   /** Writes the log and the new state in one step. Without `next` the delivery is over. */
   record(delivery: ClaimedDelivery, record: DeliveryRecord, next: number | undefined): void;
+  /** Forgets what is over and was last said before, and what was logged before; what waits, and what is still said, stays. */
+  prune(before: number): void;
   /** Newest first. */
   log(limit: number): DeliveryRecord[];
   /** How many wait on these channels, claimed ones too. */

@@ -18,7 +18,7 @@ export interface WhatIfOptions extends PastOptions {
 }
 
 export interface CheapestOptions {
-  readonly models: readonly string[];
+  readonly models?: readonly string[];
   readonly inputTokens: number;
   readonly maxOutputTokens: number;
   /** Dollars. */
@@ -45,7 +45,7 @@ export function addOptimize(program: Command, optimizing: () => Promise<Optimizi
   past(optimize.command("waste").description("failed calls, retries, clients that left, repeated prompts"))
     .action(async (options: PastOptions) => (await optimizing()).waste(options));
   optimize.command("cheapest").description("the cheapest model that fits, by the price list").option("--json", "JSON, also on a terminal")
-    .requiredOption("--models <names>", "which may be used: provider/model, with commas", (text: string) => text.split(",").map((name) => name.trim()))
+    .option("--models <names>", "which may be used: provider/model, with commas (default: the whole price list)", (text: string) => text.split(",").map((name) => name.trim()))
     .addOption(new Option("--input-tokens <number>", "tokens of the prompt").makeOptionMandatory().argParser(wholeNumber("--input-tokens", 0, 1e9)))
     .addOption(new Option("--max-output-tokens <number>", "tokens of the answer at most").default(1_000).argParser(wholeNumber("--max-output-tokens", 1, 1e9)))
     .option("--budget <dollars>", "what the request may cost")

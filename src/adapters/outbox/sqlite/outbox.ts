@@ -8,6 +8,8 @@ import type { ClaimedDelivery, DeliveryRecord, Outbox } from "../../../domain/al
 /** "TgOb", so that no other database is taken for an outbox. */
 const APPLICATION_ID = 0x54_67_4f_62;
 const BUSY_MS = 2_000;
+/** Not every look at a lasting alert writes to the disk. */
+const SAID_AGAIN_MS = 86_400_000;
 
 const SCHEMA = `
 CREATE TABLE messages (id TEXT NOT NULL, channel TEXT NOT NULL, message TEXT NOT NULL, added_at INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('waiting', 'over')),
@@ -70,8 +72,14 @@ class SqliteOutbox implements Outbox {
   add(message: Message, channels: readonly string[], now: number): number {
     return this.write(() => {
       const insert = this.database.prepare("INSERT INTO messages (id, channel, message, added_at, state, due_at) VALUES (?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING");
+      // Of a message that is over, `due_at` tells when it was last said: what is still said must not be forgotten, or it would be sent anew.
+      const saidAgain = this.database.prepare("UPDATE messages SET due_at = ? WHERE id = ? AND channel = ? AND state = 'over' AND due_at < ?");
       let added = 0;
-      for (const channel of channels) added += Number(insert.run(message.id, channel, JSON.stringify(message), now, now).changes);
+      for (const channel of channels) {
+        const isNew = Number(insert.run(message.id, channel, JSON.stringify(message), now, now).changes);
+        if (isNew === 0) saidAgain.run(now, message.id, channel, now - SAID_AGAIN_MS);
+        added += isNew;
+      }
       return added;
     });
   }
@@ -90,7 +98,14 @@ class SqliteOutbox implements Outbox {
     this.write(() => {
       this.database.prepare("INSERT INTO deliveries (record) VALUES (?)").run(JSON.stringify(record));
       this.database.prepare("UPDATE messages SET attempts = ?, state = ?, due_at = ?, claimed_until = 0 WHERE id = ? AND channel = ?")
-        .run(record.attempt, next === undefined ? "over" : "waiting", next ?? 0, message.id, channel);
+        .run(record.attempt, next === undefined ? "over" : "waiting", next ?? Date.parse(record.at), message.id, channel);
+    });
+  }
+
+  prune(before: number): void {
+    this.write(() => {
+      this.database.prepare("DELETE FROM messages WHERE state = 'over' AND due_at < ?").run(before);
+      this.database.prepare("DELETE FROM deliveries WHERE record ->> 'at' < ?").run(new Date(before).toISOString());
     });
   }
 
