@@ -328,7 +328,7 @@ describe("streams", () => {
     });
   }
 
-  test("without [DONE], with an event that is no JSON, or without usage: bytes are handed on as they came and the hold is charged, marked", async () => {
+  test("without [DONE], with an event that is no JSON, or without usage: bytes are handed on as they came and the hold is charged, or what was told if that is more, marked", async () => {
     const fetch = tracked();
     for (const text of [`data: ${TEXT}\n\ndata: ${LAST}\n\n`, `data: ${TEXT}\n\n`, `data: {oops\n\ndata: [DONE]\n\n`, "data: [DONE]\n\n", ""]) {
       serve = events(text);
@@ -336,7 +336,7 @@ describe("streams", () => {
       expect(text.replace(`data: ${LAST}\n\n`, "").startsWith(read.slice(0, 20))).toBe(true);
     }
     await settled(5);
-    expect(entries.every((entry) => entry.estimated !== null && entry.cost === entry.held)).toBe(true);
+    expect(entries.every((entry) => entry.estimated !== null && BigInt(entry.cost) >= BigInt(entry.held))).toBe(true);
   });
 
   test("asked for a stream and answered plain, and the other way: handed on and charged once, exactly", async () => {

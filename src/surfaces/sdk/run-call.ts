@@ -144,12 +144,19 @@ function start(plane: SdkPlane, call: PreparedCall, attemptsBefore: number): Att
   try {
     client.handle = plane.engine.start(engineCall(plane, call, attemptsBefore), client);
   } catch (error) {
-    // The engine speaks to operators of a gateway; a program has no model_list.
-    throw error instanceof TollgateError && error.code === "unpriced"
-      ? new TollgateError("unpriced", `The model "${call.request.model}" has no price, and a hard budget applies. Use a model with a price, or give its prices to Tollgate.`, { param: "model" })
-      : error;
+    throw forPrograms(error, call.request.model);
   }
   return client;
+}
+
+/** The engine speaks to operators of a gateway; a program has no model_list and no boundable_params. */
+export function forPrograms(error: unknown, model: string): unknown {
+  if (!(error instanceof TollgateError)) return error;
+  const { code, param } = error;
+  if (code === "cost_not_boundable" && param !== undefined && param !== "max_tokens") {
+    return new TollgateError(code, `A hard budget applies, and the cost of "${param}" has no upper bound. Leave it out, or call where no hard budget applies.`, { param });
+  }
+  return code !== "unpriced" ? error : new TollgateError(code, `The model "${model}" has no price, and a hard budget applies. Use a model with a price, or give its prices to registerModel.`, { param: "model" });
 }
 
 /** The call as the engine knows it. */

@@ -9,6 +9,7 @@ import { costOfAttempts, type Cost } from "../cost.ts";
 import { errorOfRefusal } from "../errors.ts";
 import { checkTags, metadataText, providerErrorOf } from "../perform.ts";
 import type { SdkPlane } from "../plane.ts";
+import { forPrograms } from "../run-call.ts";
 import { asMetered } from "./metering.ts";
 import type { Fetch, Outgoing } from "./outgoing.ts";
 import { answerLike, bodyOf, errorResponse, refusalResponse } from "./tracked-answer.ts";
@@ -113,7 +114,7 @@ function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, cl
     }, client);
   } catch (error) {
     plane.tracked.remove(id);
-    throw error;
+    throw forPrograms(error, request.model);
   }
 }
 
