@@ -32,7 +32,7 @@ async function says(name: string, environment: Readonly<Record<string, string>> 
 const total = (): string => sum(...costs.map(({ cost }) => cost));
 
 test("every example is known here", () => {
-  expect(readdirSync(join(ROOT, "examples/books")).toSorted()).toEqual(["analysis.ts", "dashboards.ts", "export-csv.ts", "monitoring.ts", "optimizing.ts", "plans.ts", "slack-alerts.ts", "tracked-calls.ts"]);
+  expect(readdirSync(join(ROOT, "examples/books")).toSorted()).toEqual(["analysis.ts", "caching.ts", "dashboards.ts", "export-csv.ts", "monitoring.ts", "optimizing.ts", "plans.ts", "slack-alerts.ts", "tracked-calls.ts"]);
 });
 
 test("tracked-calls.ts tells the cost of each call", () => {
@@ -54,6 +54,16 @@ test("monitoring.ts: no alert below the limits, one above; the report has the ex
   expect(await says("monitoring.ts")).toBe(`No cost alerts\nTotal 30-day cost: $${total()}, 2 models, 2 users, 0 alerts\n`);
   const stdout = await says("monitoring.ts", { DAILY_LIMIT: "0.0001" });
   expect(stdout).toMatch(/^daily_limit: .+\nTotal 30-day cost: .*, 1 alerts\n$/);
+});
+
+test("caching.ts buys an answer once, for both users and for the next run of the program", async () => {
+  const lines = (await says("caching.ts")).trim().split("\n");
+  const cost = /^user123 bought it for \$(\S+)$/.exec(lines[0] ?? "")?.[1] ?? "";
+  expect(parse(cost)).toBeGreaterThan(0n);
+  expect(lines.slice(1)).toEqual([`user456 had it for $0, saved $${cost}`, `user123 had it for $0, saved $${cost}`, `2 of 3 requests from the cache: $${cost} spent, $${sum(cost, cost)} saved`]);
+  const again = (await says("caching.ts")).trim().split("\n");
+  expect(again[0]).toBe(`user123 had it for $0, saved $${cost}`);
+  expect(again[3]).toBe(`5 of 6 requests from the cache: $${cost} spent, $${sum(cost, cost, cost, cost, cost)} saved`);
 });
 
 test("dashboards.ts draws a PNG and an SVG", async () => {

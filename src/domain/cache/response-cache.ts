@@ -14,6 +14,8 @@ export interface ResponseCache {
   get(key: string, now: number): StoredAnswer | undefined | Promise<StoredAnswer | undefined>;
   /** Replaces what the key had. @param now epoch milliseconds */
   set(key: string, answer: StoredAnswer, now: number): void | Promise<void>;
+  /** Forgets everything. */
+  clear?(): void | Promise<void>;
 }
 
 /** What a cache holds. */
