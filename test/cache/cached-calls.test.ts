@@ -266,7 +266,7 @@ describe("only whole, successful, believable answers are kept", () => {
     const usage = { input_tokens: 10, output_tokens: 5, total_tokens: 15 };
     const { tollgate, entries } = await start({ fetch: async () => Response.json({ id: "r", object: "response", model: "gpt-4o-mini", status: "failed", error: { code: "server_error", message: "x" }, output: [], usage }) });
     for (let i = 0; i < 2; i += 1) await tollgate.responses({ model: MODEL, input: "Hello" });
-    expect(entries.map((entry) => entry.status)).toEqual(["ok", "ok"]);
+    expect(entries.map((entry) => entry.saved)).toEqual([undefined, undefined]);
   });
 
   test("not an answer that a budget's output cap may have cut: a richer caller would get a poorer answer", async () => {
