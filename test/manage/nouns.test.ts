@@ -173,6 +173,31 @@ describe("teams", () => {
     expect(await done("/team/new", { team_id })).toMatchObject({ members_with_roles: [], spend: 0 });
   });
 
+  test("are made with their members, all or nothing", async () => {
+    const team_id = name("team");
+    const members_with_roles = [{ role: "admin", user_id: name("user") }, { role: "user", user_id: name("user") }];
+    for (const wrong of ["x", [{ role: "admin" }], [members_with_roles[0], members_with_roles[0]], [{ ...members_with_roles[0], role: "king" }]]) {
+      expect((await post("/team/new", { team_id, members_with_roles: wrong })).status).toBe(400);
+    }
+    expect((await look(`/team/info?team_id=${team_id}`)).status).toBe(404);
+    const made = await done("/team/new", { team_id, members_with_roles });
+    expect(made["members_with_roles"]).toEqual(expect.arrayContaining(members_with_roles));
+    expect(made["members_with_roles"]).toHaveLength(2);
+    expect((await post("/team/member_add", { team_id, member: members_with_roles[0] })).status).toBe(400);
+    expect((await post("/team/update", { team_id, members_with_roles: [] })).status).toBe(400);
+  });
+
+  test("know two roles of members, and a soft budget only below the hard one", async () => {
+    const team_id = name("team");
+    expect((await post("/team/new", { team_id, max_budget: 1, soft_budget: 1 })).status).toBe(400);
+    await done("/team/new", { team_id, max_budget: 1, soft_budget: 0.9 });
+    expect((await post("/team/update", { team_id, max_budget: 0.5 })).status).toBe(400);
+    const user_id = name("user");
+    expect((await post("/team/member_add", { team_id, member: { user_id, role: "king" } })).status).toBe(400);
+    await done("/team/member_add", { team_id, member: { user_id, role: "admin" } });
+    expect((await post("/team/member_update", { team_id, user_id, role: "king" })).status).toBe(400);
+  });
+
   test("a member's budget is changed at once; who leaves the team leaves its keys there", async () => {
     const team_id = name("team");
     const user_id = name("user");

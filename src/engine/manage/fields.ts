@@ -6,7 +6,7 @@ const LIMITS = ["spend", "max_budget", "soft_budget", "budget_duration", "budget
 /** Fields that do what they say. */
 const USED: Readonly<Record<RecordKind, readonly string[]>> = {
   key: [...LIMITS, "key", "key_alias", "duration", "user_id", "team_id", "tags"],
-  team: [...LIMITS, "team_id", "team_alias"],
+  team: [...LIMITS, "team_id", "team_alias", "members_with_roles"],
   user: [...LIMITS, "user_id", "user_alias", "auto_create_key"],
   member: ["team_id", "user_id", "role", "max_budget_in_team", "budget_duration", "rpm_limit", "tpm_limit"],
   customer: [...LIMITS.filter((field) => field !== "models" && !field.startsWith("model_")), "user_id", "alias"],
@@ -26,7 +26,7 @@ const UNSUPPORTED = new Set([
   "budget_id", "model_max_budget", "permissions", "allowed_cache_controls", "object_permission", "organization_id", "organizations", "project_id", "agent_id",
   "enforced_params", "allowed_routes", "allowed_passthrough_routes", "allowed_vector_store_indexes", "rpm_limit_type", "tpm_limit_type", "access_group_ids",
   "temp_budget_increase", "temp_budget_expiry", "budget_fallbacks", "throttle_on_budget_exceeded", "team_member_budget", "team_member_budget_duration",
-  "team_member_rpm_limit", "team_member_tpm_limit", "team_member_permissions", "members", "members_with_roles", "default_team_member_models", "budget_reset_at", "allowed_model_region", "grace_period", "new_master_key",
+  "team_member_rpm_limit", "team_member_tpm_limit", "team_member_permissions", "members", "default_team_member_models", "budget_reset_at", "allowed_model_region", "grace_period", "new_master_key",
 ]);
 
 /**

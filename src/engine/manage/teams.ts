@@ -23,7 +23,10 @@ export class Teams {
       const teamId = text(body, "team_id") ?? this.records.newId();
       this.records.mustBeNew("team", teamId, "team_id");
       const record: TeamRecord = { ...this.records.base(body, stored), alias: text(body, "team_alias"), teamId };
-      await this.records.commit([{ kind: "team", record, version: 0 }]);
+      checkSoftBudget(record);
+      const writes: Write[] = [{ kind: "team", record, version: 0 }];
+      this.newMembers(teamId, body["members_with_roles"] ?? [], { field: "members_with_roles", limits: {}, maxBudget: undefined }, writes);
+      await this.records.commit(writes);
       await this.spend.preset("team", record, spend);
       return this.records.view("team", record, warnings);
     });
@@ -33,11 +36,13 @@ export class Teams {
     return this.records.inOrder(async () => {
       const { stored, warnings } = sortFields("team", body);
       const spend = presetSpend(body);
+      if ("members_with_roles" in body) throw invalid("members_with_roles", "is for new teams; use POST /team/member_add, /team/member_update or /team/member_delete");
       const { record: before, version } = this.records.existing("team", requiredText(body, "team_id"));
       const record: TeamRecord = {
         ...before, ...readLimits(body), alias: "team_alias" in body ? text(body, "team_alias") : before.alias,
         stored: { ...before.stored, ...stored }, updatedAt: this.records.now(),
       };
+      checkSoftBudget(record);
       await this.records.commit([{ kind: "team", record, version }]);
       await this.spend.preset("team", record, spend);
       return this.records.view("team", record, warnings);
@@ -105,18 +110,10 @@ export class Teams {
     return this.records.inOrder(async () => {
       onlyFields(body, ["team_id", "member", "max_budget_in_team", "budget_duration", "rpm_limit", "tpm_limit"]);
       const { teamId } = this.records.existing("team", requiredText(body, "team_id")).record;
-      const given = Array.isArray(body["member"]) ? (body["member"] as unknown[]) : [body["member"]];
-      const maxBudget = amount(body, "max_budget_in_team");
       const writes: Write[] = [];
-      const members = given.map((one): MemberRecord => {
-        if (typeof one !== "object" || one === null) throw invalid("member", "must be an object with user_id and role, or a list of them");
-        const userId = requiredText(one as Body, "user_id");
-        this.records.mustBeNew("member", memberName(teamId, userId), "member");
-        this.records.userFor(userId, writes);
-        return { ...this.records.base(memberLimits(body), {}), teamId, userId, role: text(one as Body, "role") ?? "user", maxBudget };
-      });
-      if (new Set(members.map((member) => member.userId)).size !== members.length) throw invalid("member", "must not name a user twice");
-      await this.records.commit([...writes, ...members.map((record): Write => ({ kind: "member", record, version: 0 }))]);
+      const given = Array.isArray(body["member"]) ? (body["member"] as unknown[]) : [body["member"]];
+      const members = this.newMembers(teamId, given, { field: "member", limits: memberLimits(body), maxBudget: amount(body, "max_budget_in_team") }, writes);
+      await this.records.commit(writes);
       return members.map((record) => this.records.view("member", record));
     });
   }
@@ -129,7 +126,7 @@ export class Teams {
       const record: MemberRecord = {
         ...before, ...readLimits(memberLimits(body)), updatedAt: this.records.now(),
         maxBudget: "max_budget_in_team" in body ? amount(body, "max_budget_in_team") : before.maxBudget,
-        role: text(body, "role") ?? before.role,
+        role: roleIn(body) ?? before.role,
       };
       await this.records.commit([{ kind: "member", record, version }]);
       return this.records.view("member", record, warnings);
@@ -150,6 +147,21 @@ export class Teams {
     });
   }
 
+  /** @param writes gets the members, and the users that come to be with them */
+  private newMembers(teamId: string, given: unknown, { field, limits, maxBudget }: { field: string; limits: Body; maxBudget: string | undefined }, writes: Write[]): MemberRecord[] {
+    if (!Array.isArray(given)) throw invalid(field, "must be a list of objects with user_id and role");
+    const members = given.map((one: unknown): MemberRecord => {
+      if (typeof one !== "object" || one === null) throw invalid(field, "must be an object with user_id and role, or a list of them");
+      const userId = requiredText(one as Body, "user_id");
+      this.records.mustBeNew("member", memberName(teamId, userId), field);
+      this.records.userFor(userId, writes);
+      return { ...this.records.base(limits, {}), teamId, userId, role: roleIn(one as Body) ?? "user", maxBudget };
+    });
+    if (new Set(members.map((member) => member.userId)).size !== members.length) throw invalid(field, "must not name a user twice");
+    for (const record of members) writes.push({ kind: "member", record, version: 0 });
+    return members;
+  }
+
   private member(body: Body): Versioned<MemberRecord> {
     const { teamId } = this.records.existing("team", requiredText(body, "team_id")).record;
     const userId = requiredText(body, "user_id");
@@ -157,6 +169,19 @@ export class Teams {
     if (found === undefined) throw new TollgateError("invalid_request", `${JSON.stringify(userId)} is no member of this team. Add the user with POST /team/member_add.`, { param: "user_id" });
     return found;
   }
+}
+
+const ROLES = ["user", "admin"];
+
+function roleIn(body: Body): string | undefined {
+  const role = text(body, "role");
+  if (role !== undefined && !ROLES.includes(role)) throw invalid("role", 'must be "user" or "admin"');
+  return role;
+}
+
+/** A warning that comes no sooner than the refusal would be none. */
+function checkSoftBudget({ softBudget, maxBudget }: TeamRecord): void {
+  if (softBudget !== undefined && maxBudget !== undefined && BigInt(softBudget) >= BigInt(maxBudget)) throw invalid("soft_budget", "must be less than max_budget");
 }
 
 /** Limits that a membership has of its own; the amount has a name of its own too. */
