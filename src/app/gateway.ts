@@ -103,7 +103,7 @@ async function compose({ config, env, host, port, folder, simulation, time = MAC
   };
   const management = new Management({
     directory, store: open.store, ids, clock: open.clock, hashKey, randomKey: () => `sk-${randomBytes(18).toString("base64url")}`,
-    adjust: adjuster(open.books, open.clock, ids),
+    adjust: adjuster(open.books),
     standing: (scope, spec) => open.books.standingNow(scope, undefined, spec),
     seed: async (limits) => {
       await seed(open.books, limits);
@@ -111,6 +111,7 @@ async function compose({ config, env, host, port, folder, simulation, time = MAC
       open.flush();
     },
   });
+  await management.repair();
   const handler = createRouter({
     plane, flush: open.flush, management, holds, store: open.store, books: open.books, observer, global, metricsAuth: config.metricsAuth,
     ready: () => open.healthy() && !stopping, warnings: config.warnings,

@@ -1,7 +1,12 @@
-import { mkdtempSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { openSqliteStore } from "../../src/adapters/stores/sqlite/store.ts";
+import { UlidSource } from "../../src/base/ids.ts";
+import { Directory } from "../../src/engine/manage/directory.ts";
+import { Management } from "../../src/engine/manage/management.ts";
 import { testGateway } from "../support/gateway.ts";
 import { startMockProvider } from "../support/mock-provider.ts";
 
@@ -103,4 +108,46 @@ test("5.9 a member of a team is set back alone", async () => {
 test("10^30 dollars cannot be preset, nor a sum that 64 bits do not hold", async () => {
   const { gateway } = await world();
   for (const spend of [1e30, "9223372036", -1, "NaN"]) expect((await gateway.call("POST", "/key/generate", { spend })).body["error"]).toMatchObject({ tollgate_code: "invalid_amount" });
+});
+
+/** The folder of a gateway whose process ended right after it stored a record, before it posted the spend that came with it. */
+async function crashedBetween(make: (management: Management) => Promise<unknown>): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "tollgate-preset-"));
+  const store = await openSqliteStore({ path: join(folder, "ledger.db"), onProblem: () => {} });
+  const directory = new Directory({ global: { scopes: [], limits: [] }, masterHash: "", tokenRateLimitType: "total", timeZone: "UTC", weekStart: 0, maxEndUserBudgetNanoUsd: undefined, customersPerMinute: 100 });
+  directory.load((await store.load()).records);
+  const crash = new Error("the process ends here");
+  const management = new Management({
+    store, directory, clock: { now: () => Date.now(), monotonic: () => 0 }, ids: new UlidSource(randomBytes), hashKey: (key) => createHash("sha256").update(key).digest("hex"),
+    randomKey: () => "sk-preset-0123456789abcdef", standing: () => ({ spent: 0n, held: 0n, lifetime: 0n }), seed: async () => {}, adjust: () => Promise.reject(crash),
+  });
+  await expect(make(management)).rejects.toBe(crash);
+  await store.close();
+  return folder;
+}
+
+test.each([
+  ["for ever", undefined, 0.5], ["in the month that runs", "30d", 0.5], ["in a second that is over", "1s", 0],
+])("5.9 a crash between a key and the spend that it was made with loses neither: %s", async (_title, duration, spend) => {
+  const folder = await crashedBetween((management) => management.keys.create({ key: "sk-preset-0123456789abcdef", max_budget: "1", spend: "0.5", ...(duration === undefined ? {} : { budget_duration: duration }) }));
+  if (duration === "1s") await new Promise((resolve) => setTimeout(resolve, 1_100));
+  for (const _start of ["the first start", "the second"]) {
+    const { gateway, audit } = await world(folder);
+    expect((await gateway.call("GET", "/key/info?key=sk-preset-0123456789abcdef")).body["info"]).toMatchObject({ spend });
+    await audit();
+    await gateway.close();
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("5.9 what a spend was set to is not set again at a start, whatever came after it", async () => {
+  const first = await world();
+  const { key } = await first.done("/key/generate", { max_budget: 1, spend: 0.25 });
+  await first.ask(key);
+  await first.done(`/key/${key}/reset_spend`, { reset_to: 0 });
+  await first.ask(key);
+  await first.gateway.close();
+  const second = await world(first.gateway.folder);
+  expect((await second.gateway.call("GET", `/key/info?key=${key}`)).body["info"]).toMatchObject({ spend: COST });
+  await second.audit();
 });

@@ -1,5 +1,4 @@
-import type { Clock } from "../../base/clock.ts";
-import { ulidEpochMs, type UlidSource } from "../../base/ids.ts";
+import { ulidEpochMs } from "../../base/ids.ts";
 import { counterId } from "../../domain/ledger/counter-id.ts";
 import { adjustmentEntry } from "../../domain/ledger/entry.ts";
 import type { Books } from "../../domain/limits/books.ts";
@@ -8,10 +7,9 @@ import { scopeText } from "../../domain/scopes/scope.ts";
 import { spanAt } from "../../domain/windows/span.ts";
 import type { ManagementPorts } from "../../engine/manage/management.ts";
 
-/** Moves the window that a scope is in at this instant (GATE 5.9). */
-export function adjuster(books: Pick<Books, "post">, clock: Clock, ids: UlidSource): ManagementPorts["adjust"] {
-  return (scope, window, by, metadata) => {
-    const id = ids.next(clock.now());
+/** Moves the window that a scope was in at the instant of the id (GATE 5.9). */
+export function adjuster(books: Pick<Books, "post">): ManagementPorts["adjust"] {
+  return (id, scope, window, by, metadata) => {
     const at = ulidEpochMs(id);
     const counter = counterId(scope, undefined, window, spanAt(window, at).start);
     // A window that limits nothing has no counter until somebody looks at it.

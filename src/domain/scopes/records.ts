@@ -22,8 +22,18 @@ export interface LimitedRecord {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Known LiteLLM fields that have no function here, returned as they came. */
   readonly stored: Readonly<Record<string, unknown>>;
+  /** The last `spend` that was set by hand: stored with the record, so that a crash before its adjustment loses nothing. */
+  readonly preset?: PresetSpend | undefined;
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+export interface PresetSpend {
+  /** Of the adjustment, a ULID. */
+  readonly id: string;
+  /** Of the window that it sets; absent: for ever. */
+  readonly budgetDuration?: string | undefined;
+  readonly by: string;
 }
 
 export interface BudgetLimit {

@@ -21,8 +21,7 @@ export class Customers {
       const customerId = requiredText(body, "user_id");
       this.records.mustBeNew("customer", customerId, "user_id");
       const record = this.newRecord(customerId, body, stored);
-      await this.records.commit([{ kind: "customer", record, version: 0 }]);
-      await this.spend.preset("customer", record, spend);
+      await this.records.commit([{ kind: "customer", record, version: 0, spend }]);
       return this.records.view("customer", record, warnings);
     });
   }
@@ -36,8 +35,7 @@ export class Customers {
         ...before, ...readLimits(body), alias: "alias" in body ? text(body, "alias") : before.alias,
         stored: { ...before.stored, ...stored }, updatedAt: this.records.now(),
       };
-      await this.records.commit([{ kind: "customer", record, version }]);
-      await this.spend.preset("customer", record, spend);
+      await this.records.commit([{ kind: "customer", record, version, spend }]);
       return this.records.view("customer", record, warnings);
     });
   }

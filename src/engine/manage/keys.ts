@@ -25,8 +25,7 @@ export class Keys {
       checkPlain(plain, "key");
       const writes: Write[] = [];
       const record = this.newRecord(plain, body, stored, writes);
-      await this.records.commit([...writes, { kind: "key", record, version: 0 }]);
-      await this.spend.preset("key", record, spend);
+      await this.records.commit([...writes, { kind: "key", record, version: 0, spend }]);
       return { ...this.records.view("key", record, warnings), key: plain };
     });
   }
@@ -141,8 +140,7 @@ export class Keys {
       expiresAt: "duration" in body ? this.expiry(body) : before.expiresAt,
       ...secret,
     };
-    await this.records.commit([...writes, { kind: "key", record, version }]);
-    await this.spend.preset("key", record, spend);
+    await this.records.commit([...writes, { kind: "key", record, version, spend }]);
     return this.records.view("key", record, warnings);
   }
 

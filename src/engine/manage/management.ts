@@ -13,13 +13,19 @@ export class Management {
   readonly users: Users;
   readonly teams: Teams;
   readonly customers: Customers;
+  private readonly spend: Spend;
 
   constructor(ports: ManagementPorts) {
     const records = new Records(ports);
     const spend = new Spend(records);
+    this.spend = spend;
     this.keys = new Keys(records, spend);
     this.users = new Users(records, spend, this.keys);
     this.teams = new Teams(records, spend);
     this.customers = new Customers(records, spend);
+  }
+  /** Does at a start what a crash left undone. */
+  repair(): Promise<void> {
+    return this.spend.repair();
   }
 }

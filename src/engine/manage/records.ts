@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { TollgateError } from "../../base/errors.ts";
+import type { NanoUsd } from "../../base/money.ts";
 import type { UlidSource } from "../../base/ids.ts";
 import type { RecordChange } from "../../domain/ledger/store.ts";
 import type { Limit } from "../../domain/limits/limit.ts";
@@ -28,8 +29,12 @@ export interface ManagementPorts {
   /** A new key, "sk-…". */
   randomKey(): string;
   standing(scope: Scope, window: WindowSpec): Standing;
-  /** Moves what a window of a scope stands at, without an attempt (GATE 1.3, 5.9). @param metadata JSON text: why */
-  adjust(scope: Scope, window: WindowSpec, by: bigint, metadata: string): Promise<void>;
+  /**
+   * Moves what a window of a scope stands at, without an attempt (GATE 1.3, 5.9), once by its id.
+   * @param id a ULID: its time decides which window
+   * @param metadata JSON text: why
+   */
+  adjust(id: string, scope: Scope, window: WindowSpec, by: bigint, metadata: string): Promise<void>;
   /** Gives new windows the history of their scopes (GATE 6.3). */
   seed(limits: readonly Limit[]): Promise<void>;
 }
@@ -48,6 +53,8 @@ export interface Write {
   readonly kind: RecordKind;
   readonly record: RecordKinds[RecordKind];
   readonly version: number;
+  /** What the record's own window is set to stand at. */
+  readonly spend?: NanoUsd | undefined;
 }
 
 export interface Removal {
@@ -108,17 +115,32 @@ export class Records {
 
   /**
    * Gives new windows their history, stores all or nothing, and only then lets the gate see the change: a crash in
-   * between loses no history.
+   * between loses no history, and no spend that is set with it.
    */
-  async commit(writes: readonly Write[], removals: readonly Removal[] = []): Promise<void> {
+  async commit(changes: readonly Write[], removals: readonly Removal[] = []): Promise<void> {
     const { store, directory } = this.ports;
-    await this.ports.seed(writes.flatMap(({ kind, record }) => [...directory.limitsOf(kind, record), ...directory.modelLimitsOf(kind, record), ...this.watched(kind, record)]));
+    await this.ports.seed(changes.flatMap(({ kind, record }) => [...directory.limitsOf(kind, record), ...directory.modelLimitsOf(kind, record), ...this.watched(kind, record)]));
+    const writes = changes.map((write) => this.withPreset(write));
     await store.change([
       ...writes.map(({ kind, record, version }) => ({ kind, id: record.id, expectedVersion: version, document: JSON.stringify(record) })),
       ...removals.map(({ kind, id, version }) => ({ kind, id, expectedVersion: version, document: null })),
     ]);
     for (const { kind, record, version } of writes) directory.put(kind, record, version + 1);
     for (const { kind, id } of removals) directory.remove(kind, id);
+    for (const { kind, record, spend } of writes) if (spend !== undefined) await this.postPreset(kind, record);
+  }
+
+  /** Posts the spend that a record was given, unless its adjustment is in the ledger already. */
+  async postPreset(kind: RecordKind, record: LimitedRecord): Promise<void> {
+    const { preset } = record;
+    if (preset !== undefined) await this.ports.adjust(preset.id, scopeOf(kind, record), this.windowOf(preset), BigInt(preset.by), '{"reason":"spend"}');
+  }
+
+  private withPreset(write: Write): Write {
+    const { kind, record, spend } = write;
+    if (spend === undefined) return write;
+    const by = spend - this.ports.standing(scopeOf(kind, record), this.windowOf(record)).spent;
+    return { ...write, record: { ...record, preset: by === 0n ? undefined : { id: this.newId(), budgetDuration: record.budgetDuration, by: by.toString() } } };
   }
 
   view<K extends RecordKind>(kind: K, record: RecordKinds[K], warnings: readonly string[] = []): View<K> {
@@ -128,9 +150,9 @@ export class Records {
   }
 
   /** The window in which a record's spend is told: that of its own budget (GATE 6.5). */
-  windowOf(record: LimitedRecord): WindowSpec {
+  windowOf({ budgetDuration }: Pick<LimitedRecord, "budgetDuration">): WindowSpec {
     const { timeZone, weekStart } = this.directory.calendar;
-    return record.budgetDuration === undefined ? LIFETIME : { kind: "aligned", duration: parseDuration(record.budgetDuration), zone: timeZone, weekStart };
+    return budgetDuration === undefined ? LIFETIME : { kind: "aligned", duration: parseDuration(budgetDuration), zone: timeZone, weekStart };
   }
 
   /** One change at a time: what one checked, no other may undo before it is stored. */

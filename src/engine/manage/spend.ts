@@ -1,7 +1,9 @@
 import { TollgateError } from "../../base/errors.ts";
+import { ulidEpochMs } from "../../base/ids.ts";
 import { formatNanoUsd, NANO_PER_USD, type NanoUsd } from "../../base/money.ts";
 import type { LimitedRecord, RecordKind, RecordKinds } from "../../domain/scopes/records.ts";
 import { parseDuration } from "../../domain/windows/parse-duration.ts";
+import { spanAt } from "../../domain/windows/span.ts";
 import type { WindowSpec } from "../../domain/windows/window.ts";
 import { scopeOf, type Versioned } from "./directory.ts";
 import { onlyFields } from "./fields.ts";
@@ -10,6 +12,9 @@ import type { Records, View } from "./records.ts";
 
 /** More than any budget needs, and so far from the end of 64 bits that sums stay below it. */
 const SPEND_MAX = 1_000_000_000n * NANO_PER_USD;
+
+/** So many records are looked at at a start; each is one question to the ledger. */
+const REPAIRED_MAX = 100;
 
 /** What a record has spent, set by hand: an adjustment of its counters; no entry is ever changed (GATE 5.9). */
 export class Spend {
@@ -38,12 +43,21 @@ export class Spend {
     });
   }
 
-  /** Sets the window of a record to the `spend` of a body, if it has one. Part of a change that is under way. */
-  async preset(kind: RecordKind, record: RecordKinds[RecordKind], spend: NanoUsd | undefined): Promise<void> {
-    if (spend === undefined) return;
-    const window = this.records.windowOf(record);
-    const by = spend - this.standsAt(kind, record, window);
-    if (by !== 0n) await this.adjust(kind, record, window, by, "spend");
+  /**
+   * Posts what a crash left between a record and its adjustment. Changes come one after the other, so it is the newest
+   * at most, or a few more where the journal could not be written at the time.
+   */
+  async repair(): Promise<void> {
+    const given: { readonly kind: RecordKind; readonly record: LimitedRecord; readonly id: string }[] = [];
+    for (const kind of ["key", "team", "user", "member", "customer"] as const) {
+      for (const { record } of this.records.directory.all(kind)) {
+        const { preset } = record;
+        // Of a window that is over nobody asks any more.
+        if (preset !== undefined && spanAt(this.records.windowOf(preset), ulidEpochMs(preset.id)).end > this.records.now()) given.push({ kind, record, id: preset.id });
+      }
+    }
+    given.sort((a, b) => (a.id < b.id ? 1 : -1));
+    for (const { kind, record } of given.slice(0, REPAIRED_MAX)) await this.records.postPreset(kind, record);
   }
 
   private standsAt(kind: RecordKind, record: LimitedRecord, window: WindowSpec): NanoUsd {
@@ -51,7 +65,7 @@ export class Spend {
   }
 
   private adjust(kind: RecordKind, record: LimitedRecord, window: WindowSpec, by: NanoUsd, reason: string): Promise<void> {
-    return this.records.ports.adjust(scopeOf(kind, record), window, by, JSON.stringify({ reason }));
+    return this.records.ports.adjust(this.records.newId(), scopeOf(kind, record), window, by, JSON.stringify({ reason }));
   }
 
   private windowsOf(record: LimitedRecord): WindowSpec[] {

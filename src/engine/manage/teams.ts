@@ -24,10 +24,9 @@ export class Teams {
       this.records.mustBeNew("team", teamId, "team_id");
       const record: TeamRecord = { ...this.records.base(body, stored), alias: text(body, "team_alias"), teamId };
       checkSoftBudget(record);
-      const writes: Write[] = [{ kind: "team", record, version: 0 }];
+      const writes: Write[] = [{ kind: "team", record, version: 0, spend }];
       this.newMembers(teamId, body["members_with_roles"] ?? [], { field: "members_with_roles", limits: {}, maxBudget: undefined }, writes);
       await this.records.commit(writes);
-      await this.spend.preset("team", record, spend);
       return this.records.view("team", record, warnings);
     });
   }
@@ -43,8 +42,7 @@ export class Teams {
         stored: { ...before.stored, ...stored }, updatedAt: this.records.now(),
       };
       checkSoftBudget(record);
-      await this.records.commit([{ kind: "team", record, version }]);
-      await this.spend.preset("team", record, spend);
+      await this.records.commit([{ kind: "team", record, version, spend }]);
       return this.records.view("team", record, warnings);
     });
   }

@@ -25,11 +25,10 @@ export class Users {
       const userId = text(body, "user_id") ?? this.records.newId();
       this.records.mustBeNew("user", userId, "user_id");
       const record: UserRecord = { ...this.records.base(body, stored), alias: text(body, "user_alias"), userId };
-      const writes: Write[] = [{ kind: "user", record, version: 0 }];
+      const writes: Write[] = [{ kind: "user", record, version: 0, spend }];
       const plain = flag(body, "auto_create_key") === false ? undefined : this.records.ports.randomKey();
       if (plain !== undefined) writes.push({ kind: "key", record: { ...this.keys.newRecord(plain, {}, {}, []), userId }, version: 0 });
       await this.records.commit(writes);
-      await this.spend.preset("user", record, spend);
       return { ...this.records.view("user", record, warnings), ...(plain === undefined ? {} : { key: plain }) };
     });
   }
@@ -43,8 +42,7 @@ export class Users {
         ...before, ...readLimits(body), alias: "user_alias" in body ? text(body, "user_alias") : before.alias,
         stored: { ...before.stored, ...stored }, updatedAt: this.records.now(),
       };
-      await this.records.commit([{ kind: "user", record, version }]);
-      await this.spend.preset("user", record, spend);
+      await this.records.commit([{ kind: "user", record, version, spend }]);
       return this.records.view("user", record, warnings);
     });
   }
