@@ -185,6 +185,27 @@ describe("what a call asks of the cache", () => {
     expect(provider.requests).toHaveLength(2);
   });
 
+  test("a context's options hold for everything inside it, the inner one's over the outer's, and a call's own over both", async () => {
+    const { tollgate, provider } = await start();
+    const inTenant = (namespace: string, cache?: boolean | object): Promise<unknown> => tollgate.withContext({ cache: { namespace } }, () => tollgate.completion({ ...ASKED, ...(cache === undefined ? {} : { cache }) }));
+    await inTenant("a");
+    await inTenant("b");
+    await inTenant("a");
+    expect(provider.requests).toHaveLength(2);
+    await inTenant("b", { namespace: "a", ttlSeconds: 5 });
+    await inTenant("a", false);
+    expect(provider.requests).toHaveLength(3);
+    await tollgate.withContext({ cache: false }, async () => {
+      await tollgate.completion(ASKED);
+      await inTenant("a");
+      await tollgate.withContext({ cache: { namespace: "b" } }, () => tollgate.withContext({ cache: { maxAgeSeconds: 60 } }, () => tollgate.completion(ASKED)));
+    });
+    expect(provider.requests).toHaveLength(4);
+    expect(() => tollgate.withContext({ cache: { ttlSeconds: 0 } }, () => 1)).toThrow(expect.objectContaining({ code: "invalid_request", param: "cache.ttlSeconds" }) as Error);
+    const without = createTollgate();
+    expect((await without.withContext({ cache: { namespace: "a" } }, () => without.completion({ ...ASKED, mockResponse: "Hi" }))).cost.total).not.toBe("0");
+  });
+
   test("defaults: { cache: false } leaves it to the calls that ask", async () => {
     const { tollgate, provider } = await start({ defaults: { cache: false } });
     await tollgate.completion(ASKED);

@@ -18,14 +18,20 @@ test("three programs on one file, killed with -9 at random instants: no answer i
   const folder = mkdtempSync(join(tmpdir(), "tollgate-cache-killed-"));
   const path = join(folder, "cache.db");
   let output = "";
+  const working = new WeakSet<ChildProcess>();
   const start = (number: number): ChildProcess => {
     const child = spawn(process.execPath, [PROGRAM, path, String(seed + number)], { stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => { output += chunk.toString(); });
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      working.add(child);
+    });
     return child;
   };
   let children = [0, 1, 2].map(start);
   for (let round = 1; round <= 6; round += 1) {
-    await pause(350 + random() * 250);
+    // However slowly they start on a busy machine: all of them are at work when one is killed.
+    await expect.poll(() => children.every((child) => working.has(child)), { timeout: 20_000, interval: 20 }).toBe(true);
+    await pause(random() * 250);
     for (const child of children) expect(child.exitCode, `seed ${seed}: ${output}`).toBeNull();
     const victim = Math.floor(random() * children.length);
     children[victim]?.kill("SIGKILL");
@@ -51,4 +57,4 @@ test("three programs on one file, killed with -9 at random instants: no answer i
   expect(file.prepare("SELECT entries = (SELECT count(*) FROM answers) AND bytes = (SELECT sum(bytes) FROM answers) AS agree FROM totals").get()).toEqual({ agree: 1 });
   file.close();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+}, 150_000);

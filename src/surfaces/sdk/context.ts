@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ChargeSet } from "../../domain/limits/limit.ts";
 import type { Usd } from "./amounts.ts";
+import type { CacheChoice } from "./cache/cache-options.ts";
 
 /** An agent's run: everything under one id counts together, over all calls and contexts. */
 export interface SessionOptions {
@@ -31,12 +32,16 @@ export interface TrackOptions extends Payer {
 export interface ContextOptions extends Payer {
   /** Dollars for everything that is called inside this context. */
   maxBudget?: Usd | undefined;
+  /** What everything that is called inside asks of the cache, such as a tenant's `namespace`. */
+  cache?: CacheChoice | undefined;
 }
 
 /** A context with those around it: labels of the innermost win, limits of all of them hold. */
 export interface ActiveContext {
   readonly payer: Payer;
   readonly charges: readonly ChargeSet[];
+  /** The outermost first. Absent where another version of Tollgate made the context. */
+  readonly cache?: readonly CacheChoice[];
 }
 
 /** One store for every copy and instance of Tollgate in the program. */

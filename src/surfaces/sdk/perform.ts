@@ -89,7 +89,7 @@ export async function perform<Answer extends object, Event>(plane: SdkPlane, kin
 
 /** What the call has to do with the cache, if anything. */
 function cacheFor(plane: SdkPlane, params: Params, call: PreparedCall): CachedCall | undefined {
-  const use = readCacheUse(plane.cache(), params.cache, plane.defaults.cache);
+  const use = readCacheUse(plane.cache(), params.cache, [plane.defaults.cache, ...(activeContext()?.cache ?? [])]);
   if (use === undefined) return undefined;
   const { id, route, request, dialect, deployment, body } = call;
   const { provider, model, origin, paths } = deployment;

@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { CostSource } from "../../domain/analytics/source.ts";
 import type { ResponseCache } from "../../domain/cache/response-cache.ts";
 import type { Usd } from "./amounts.ts";
-import { checkCache } from "./cache/cache-options.ts";
+import { checkCache, checkCacheChoice } from "./cache/cache-options.ts";
 import type { CallbackErrorInfo, Callbacks } from "./callbacks.ts";
 import { CHAT } from "./chat-kind.ts";
 import type { CompletionFunction, EmbeddingFunction, ResponsesFunction } from "./completion-types.ts";
@@ -89,7 +89,7 @@ export class Tollgate implements AsyncDisposable {
   readonly responses: ResponsesFunction = ((params: unknown) => this.call((plane) => perform(plane, RESPONSES, params as Params))) as ResponsesFunction;
 
   /**
-   * Runs `fn` so that every call inside is for this user, with these tags, metadata and limits. Contexts may be nested:
+   * Runs `fn` so that every call inside is for this user, with these tags, metadata, limits and cache options. Contexts may be nested:
    * labels of the innermost win, limits of all of them hold.
    *
    * @example await tollgate.withContext({ user: "user-123", maxBudget: 0.05 }, () => agent.run())
@@ -98,7 +98,9 @@ export class Tollgate implements AsyncDisposable {
     const outer = activeContext();
     const own = contextSet(options.maxBudget, this.parts.ids, this.parts.clock.now());
     const session = outer?.payer.session === undefined || options.session === undefined ? [] : [this.parts.payers.sessionSetOf(outer.payer.session)];
-    return runInContext({ payer: mergePayers(outer?.payer, payerOf(options)), charges: [...(outer?.charges ?? []), ...session, ...(own === undefined ? [] : [own])] }, fn);
+    const cache = [...(outer?.cache ?? []), ...(options.cache === undefined ? [] : [options.cache])];
+    checkCacheChoice(options.cache, "cache");
+    return runInContext({ payer: mergePayers(outer?.payer, payerOf(options)), charges: [...(outer?.charges ?? []), ...session, ...(own === undefined ? [] : [own])], cache }, fn);
   };
 
   /**

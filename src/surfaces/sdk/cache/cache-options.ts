@@ -35,20 +35,32 @@ const NAMESPACE_LENGTH_MAX = 256;
 const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions>(["ttlSeconds", "maxAgeSeconds", "read", "write", "share", "namespace"]);
 
 /**
- * The call's own wishes over the defaults of the instance.
+ * The call's own wishes over those around it.
+ * @param around of the instance, then of contexts, the outermost first
  * @returns `undefined`: this call has nothing to do with a cache
  * @throws TollgateError `invalid_request`, `unknown_field`; `config_invalid` where a call asks for a cache that is not there
  */
-export function readCacheUse(store: ResponseCache | undefined, own: CacheChoice | undefined, defaults: CacheChoice | undefined): CacheUse | undefined {
+export function readCacheUse(store: ResponseCache | undefined, own: CacheChoice | undefined, around: readonly (CacheChoice | undefined)[]): CacheUse | undefined {
   const asked = optionsOf(own, "cache");
-  const given = optionsOf(defaults, "defaults.cache");
-  if (asked === false || (asked === undefined && given === false)) return undefined;
   if (store === undefined) {
-    if (asked === undefined) return undefined;
+    if (asked === undefined || asked === false) return undefined;
     throw new TollgateError("config_invalid", "This instance has no cache. Give it one: createTollgate({ cache: new MemoryCache() }), or tollgate.cache = new MemoryCache().", { param: "cache" });
   }
-  const { ttlSeconds = store.ttlSeconds ?? Infinity, maxAgeSeconds = Infinity, read = true, write = true, share = true, namespace = "" } = { ...(given === false ? {} : given), ...asked };
-  return { store, ttlMs: readSeconds(ttlSeconds, "cache.ttlSeconds") * 1_000, maxAgeMs: readSeconds(maxAgeSeconds, "cache.maxAgeSeconds") * 1_000, read, write, share: share && read && write, namespace };
+  let isOn = true;
+  let options: CacheOptions = {};
+  for (const choice of [...around.map((one) => optionsOf(one, "cache")), asked]) {
+    if (choice === undefined) continue;
+    isOn = choice !== false;
+    options = { ...options, ...choice };
+  }
+  if (!isOn) return undefined;
+  const { ttlSeconds = store.ttlSeconds ?? Infinity, maxAgeSeconds = Infinity, read = true, write = true, share = true, namespace = "" } = options;
+  return { store, ttlMs: readSeconds(ttlSeconds, "cache.ttlSeconds") * 1_000, maxAgeMs: maxAgeSeconds * 1_000, read, write, share: share && read && write, namespace };
+}
+
+/** @throws TollgateError `invalid_request`, `unknown_field` */
+export function checkCacheChoice(choice: CacheChoice | undefined, param: string): void {
+  optionsOf(choice, param);
 }
 
 /** Only what is said, so that what is `undefined` does not hide a default. */
