@@ -49,6 +49,13 @@ test("caching without a share rests on the cached share that each model has show
   // Half of gpt-4o's 500 plain tokens at half their price of $2.50 per million: 250 x $1.25.
   expect(nano(result.savedExact)).toBe(10n * 312_500n);
   expect(result.notPriced).toEqual([expect.objectContaining({ reason: "no evidence of what a cache would have held", requests: 10 })]);
+  expect(result.evidence).toEqual({
+    cachedInput: [{ model: "gpt-4o", inputTokens: 10_000, cachedTokens: 5_000, share: 0.5 }, { model: "gpt-4o-mini", inputTokens: 10_000, cachedTokens: 0, share: 0 }],
+    repeatedPrompts: { known: false, reason: expect.stringContaining("fingerprint") as string },
+  });
+  const printed = plain.map((one, i) => ({ ...one, metadata: JSON.stringify({ [FINGERPRINT]: i < 4 ? "same" : `p${i}` }) }));
+  expect((await optimizerOver(printed).whatIf({ ...OCTOBER, caching: { share: 0.5 } })).evidence?.repeatedPrompts).toMatchObject({ known: true, requests: 3, fingerprinted: 10 });
+  expect((await optimizerOver(plain).whatIf({ ...OCTOBER, batch: { payShare: 0.5 } })).evidence).toBeUndefined();
   const said = await optimizerOver(plain).whatIf({ ...OCTOBER, caching: { share: 0.5 } });
   expect(nano(said.savedExact)).toBe(10n * 37_500n);
 });

@@ -105,6 +105,15 @@ export interface WhatIfResult extends Change {
   readonly notPriced: readonly { readonly reason: string; readonly requests: number; readonly cost: number; readonly costExact: string }[];
   /** What the figures rest on. */
   readonly assumes: readonly string[];
+  /** Of caching: what the period itself shows. */
+  readonly evidence?: CachingEvidence | undefined;
+}
+
+export interface CachingEvidence {
+  /** By model: how much of the input was read from a provider's cache; `share` from 0 to 1, to a thousandth. */
+  readonly cachedInput: readonly { readonly model: string; readonly inputTokens: number; readonly cachedTokens: number; readonly share: number }[];
+  /** Prompts that came again, where their fingerprints are recorded. */
+  readonly repeatedPrompts: WasteReport["repeatedPrompts"];
 }
 
 export interface Amount {

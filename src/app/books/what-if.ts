@@ -2,12 +2,14 @@ import { splitModel } from "../../adapters/providers/registry.ts";
 import { TollgateError } from "../../base/errors.ts";
 import { formatNanoUsd } from "../../base/money.ts";
 import { checkShare } from "../../domain/optimizer/candidate.ts";
+import { Waste } from "../../domain/optimizer/waste.ts";
 import { WhatIf, type Supposition, type WhatIfSums } from "../../domain/optimizer/what-if.ts";
 import type { PriceBook } from "../../domain/pricing/price.ts";
 import { usdNumber } from "../../surfaces/sdk/amounts.ts";
 import { candidateOf } from "./candidates.ts";
 import type { CostAnalyzer } from "./cost-analyzer.ts";
-import type { Change, WhatIfQuery, WhatIfResult } from "./optimizer-types.ts";
+import type { CachingEvidence, Change, WhatIfQuery, WhatIfResult } from "./optimizer-types.ts";
+import { wasteReport } from "./waste-report.ts";
 
 /** @throws TollgateError `invalid_request`, `unknown_model` */
 export async function runWhatIf(analyzer: CostAnalyzer, query: WhatIfQuery, prices: PriceBook): Promise<WhatIfResult> {
@@ -15,12 +17,25 @@ export async function runWhatIf(analyzer: CostAnalyzer, query: WhatIfQuery, pric
   if (said.length !== 1) throw new TollgateError("invalid_request", "A what-if supposes one thing: model, caching or batch.", { param: "model" });
   const { supposed, assumes } = await supposition(analyzer, query, prices);
   const whatIf = new WhatIf(supposed);
-  for await (const entry of analyzer.entries(query)) whatIf.add(entry);
+  const waste = query.caching === undefined ? undefined : new Waste();
+  for await (const entry of analyzer.entries(query)) {
+    whatIf.add(entry);
+    waste?.add(entry);
+  }
   return {
     ...changeOf(whatIf.total),
     byModel: [...whatIf.byModel].map(([model, sums]) => ({ model, ...changeOf(sums) })).sort((a, b) => b.saved - a.saved || (a.model < b.model ? -1 : 1)),
     notPriced: [...whatIf.notPriced].map(([reason, { requests, cost }]) => ({ reason, requests, cost: usdNumber(cost), costExact: formatNanoUsd(cost) })),
-    assumes,
+    assumes, ...(waste === undefined ? {} : { evidence: await cachingEvidence(analyzer, query, waste) }),
+  };
+}
+
+/** What the period itself says of how much a cache could have held. */
+async function cachingEvidence(analyzer: CostAnalyzer, query: WhatIfQuery, waste: Waste): Promise<CachingEvidence> {
+  const rows = (await analyzer.costByModel(query)).filter((row) => row.inputTokens > 0);
+  return {
+    cachedInput: rows.map(({ label: model, inputTokens, cachedTokens }) => ({ model, inputTokens, cachedTokens, share: Math.floor((cachedTokens * 1_000) / inputTokens) / 1_000 })),
+    repeatedPrompts: wasteReport(waste).repeatedPrompts,
   };
 }
 

@@ -45,8 +45,18 @@ function whatIfLines(terminal: Terminal, result: WhatIfResult): string[] {
   const columns = [{ title: "model", align: "left", shrinks: true }, { title: "requests", align: "right" }, { title: "before", align: "right" }, { title: "after", align: "right" }, { title: "saved", align: "right" }] as const;
   const [before, after, saved] = (["beforeExact", "afterExact", "savedExact"] as const).map((name) => dollarColumn(all.map((row) => nano(row[name]))));
   const rows = all.map((row, index) => ({ cells: [row.model, count(row.requests), before?.[index] ?? "", after?.[index] ?? "", saved?.[index] ?? ""], ...(index === result.byModel.length ? { style: "bold" as const } : {}) }));
-  const notes = [...result.notPriced.map(({ reason, requests, costExact }) => `Kept at their cost: ${count(requests)} requests, ${dollars(nano(costExact))} (${reason}).`), ...result.assumes];
+  const notes = [...result.notPriced.map(({ reason, requests, costExact }) => `Kept at their cost: ${count(requests)} requests, ${dollars(nano(costExact))} (${reason}).`), ...result.assumes, ...evidenceLines(result)];
   return [...tableLines(terminal, columns, rows), "", ...notes.flatMap((note) => wrapped(note, terminal.columns))];
+}
+
+function evidenceLines({ evidence }: WhatIfResult): string[] {
+  if (evidence === undefined) return [];
+  const { cachedInput, repeatedPrompts } = evidence;
+  const tokens = (name: "cachedTokens" | "inputTokens"): number => cachedInput.reduce((sum, row) => sum + row[name], 0);
+  return [
+    `Evidence: ${count(tokens("cachedTokens"))} of ${count(tokens("inputTokens"))} input tokens of the period came from a cache.`,
+    ...(repeatedPrompts.known ? [`${count(repeatedPrompts.requests)} of ${count(repeatedPrompts.fingerprinted)} fingerprinted prompts were repeated and paid again, for ${dollars(nano(repeatedPrompts.costExact))}.`] : []),
+  ];
 }
 
 function wasteLines(terminal: Terminal, report: WasteReport): string[] {

@@ -47,19 +47,15 @@ export class CostReader {
   entries({ from, to, filter, requestId, after, order = "newest", limit }: EntriesQuery): EntriesPage {
     if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_MAX) throw new TollgateError("invalid_request", `limit must be a whole number from 1 to ${PAGE_MAX}.`, { param: "limit" });
     const { texts, values } = conditionsOf(given(filter));
-    const all = ["kind <> 'adjustment'", ...texts];
-    const where = (text: string, value: string | undefined): void => {
-      if (value === undefined) return;
-      all.push(text);
-      (values as string[]).push(value);
-    };
-    where("id >= ?", from === undefined ? undefined : lowestId(from));
-    where("id < ?", to === undefined ? undefined : lowestId(to));
-    // A request's attempts are neighbours: their ids begin with its own.
-    where("id >= ?", requestId);
-    where("id < ?", requestId === undefined ? undefined : `${requestId}/`);
-    where(order === "newest" ? "id < ?" : "id > ?", after);
-    const rows = this.prepared(`${SELECT_ENTRY} WHERE ${all.join(" AND ")} ORDER BY id ${order === "newest" ? "DESC" : "ASC"} LIMIT ?`).all(...values, limit + 1);
+    const isNewest = order === "newest";
+    // One bound on either side: of two, SQLite seeks by the first alone, and walks over all pages before to find the next one.
+    const least = greatestOf([from === undefined ? undefined : lowestId(from), requestId]);
+    const most = leastOf([to === undefined ? undefined : lowestId(to), requestId === undefined ? undefined : `${requestId}/`]);
+    const above = !isNewest && after !== undefined && (least === undefined || after >= least);
+    const below = isNewest && after !== undefined && (most === undefined || after <= most);
+    const all = ["kind <> 'adjustment'", ...texts, ...(above ? ["id > ?"] : least === undefined ? [] : ["id >= ?"]), ...(below || most !== undefined ? ["id < ?"] : [])];
+    const bounds = [above ? after : least, below ? after : most].filter((bound) => bound !== undefined);
+    const rows = this.prepared(`${SELECT_ENTRY} WHERE ${all.join(" AND ")} ORDER BY id ${isNewest ? "DESC" : "ASC"} LIMIT ?`).all(...values, ...bounds, limit + 1);
     const entries = rows.slice(0, limit).map(entryOfRow);
     return { entries, next: rows.length > limit ? (entries.at(-1)?.id ?? null) : null };
   }
@@ -107,6 +103,14 @@ export class CostReader {
     if (statement === undefined) this.statements.set(sql, (statement = this.database.prepare(sql)));
     return statement;
   }
+}
+
+function greatestOf(texts: readonly (string | undefined)[]): string | undefined {
+  return texts.reduce((best, text) => (text !== undefined && (best === undefined || text > best) ? text : best), undefined);
+}
+
+function leastOf(texts: readonly (string | undefined)[]): string | undefined {
+  return texts.reduce((best, text) => (text !== undefined && (best === undefined || text < best) ? text : best), undefined);
 }
 
 /** The members that say something. */
