@@ -4,6 +4,7 @@ import type { AttemptStatus, Charge, EstimateReason } from "../domain/ledger/ent
 import type { OpenAttempt } from "../domain/limits/books.ts";
 import type { Price } from "../domain/pricing/price.ts";
 import { settledPriceOf, type Deployment } from "../domain/upstream/deployment.ts";
+import { gatewayCallId } from "../domain/upstream/said-cost.ts";
 import type { Reading, StreamReader } from "../domain/upstream/dialect.ts";
 import type { UpstreamEvents, UpstreamExchange, UpstreamFailure } from "../domain/upstream/upstream.ts";
 import type { Call, Client, LeavePolicy, Settled, UpstreamHeaders } from "./call.ts";
@@ -243,7 +244,8 @@ export class Attempt implements UpstreamEvents, InFlightItem {
   private settle(charge: Charge, then: (settled: Settled) => void): void {
     this.settling = true;
     this.chunks = [];
-    const settled: Settled = { attempt: this.open, deployment: this.deployment, charge };
+    const { open: attempt, deployment } = this;
+    const settled: Settled = this.exchange?.saidCost === undefined ? { attempt, deployment, charge } : { attempt, deployment, charge, gatewayCallId: gatewayCallId(this.headers) };
     this.engine.books.close(this.open, charge, () => {
       this.engine.finished(this, settled);
       if (!this.clientGone) then(settled);

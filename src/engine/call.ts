@@ -35,6 +35,8 @@ export interface Settled {
   readonly attempt: OpenAttempt;
   readonly deployment: Deployment;
   readonly charge: Charge;
+  /** Where the provider is a Tollgate itself: the call's id in its ledger. */
+  readonly gatewayCallId?: string | undefined;
 }
 
 /** How a call answers its client. Exactly one of `refused`, `failed`, `answer`, or `head` and then `end` or `broken`. */

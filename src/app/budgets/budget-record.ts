@@ -10,7 +10,22 @@ import type { CreateBudget } from "./budget-types.ts";
 
 /** A user's budget as the ledger keeps it: the customer that a gateway on the same file would know, and what only programs have. */
 export interface BudgetRecord extends CustomerRecord {
-  readonly stored: { readonly timeZone?: string; readonly since?: number };
+  readonly stored: {
+    readonly timeZone?: string;
+    readonly since?: number;
+    /** Resets so far: who meets another number than it read before the spend starts anew. */
+    readonly resets?: number;
+    /** A reset that is decided and may not be in the books yet; whoever meets it finishes it. */
+    readonly resetting?: PendingReset;
+  };
+}
+
+export interface PendingReset {
+  /** Of the adjustment, a ULID. */
+  readonly id: string;
+  readonly counter: string;
+  /** Nano-dollars, decimal text. */
+  readonly spent: string;
 }
 
 /** @throws TollgateError `invalid_amount`, `invalid_duration`, `invalid_time_zone`, `invalid_request` */
@@ -23,7 +38,7 @@ export function budgetRecord({ user, totalBudget, duration, createdAt }: CreateB
   if (since !== undefined && !Number.isSafeInteger(since)) throw new TollgateError("invalid_request", "createdAt must be a Date or epoch milliseconds.", { param: "createdAt" });
   return {
     id: scope.id, customerId: user, maxBudget: cap?.toString(), budgetDuration: duration, budgetLimits: [], modelRpm: [], modelTpm: [], modelBudgets: before?.modelBudgets ?? [], models: [],
-    blocked: before?.blocked ?? false, metadata: before?.metadata ?? {}, stored: { timeZone: checkZone(timeZone, { param: "timeZone" }), ...(since === undefined ? {} : { since }) }, createdAt: before?.createdAt ?? now, updatedAt: now,
+    blocked: before?.blocked ?? false, metadata: before?.metadata ?? {}, stored: { ...before?.stored, timeZone: checkZone(timeZone, { param: "timeZone" }), ...(since === undefined ? {} : { since }) }, createdAt: before?.createdAt ?? now, updatedAt: now,
   } as unknown as BudgetRecord;
 }
 

@@ -25,7 +25,7 @@ export interface CreateBudget {
   readonly totalBudget: Usd;
   /** `"daily"`, `"weekly"`, `"monthly"`, `"yearly"`, or such as `"24h"`, `"30d"`; absent: for ever. */
   readonly duration?: string | undefined;
-  /** Spend before it does not count. */
+  /** Spend before it does not count. If it is still to come, the budget holds until then in a window of its own. */
   readonly createdAt?: Date | number | undefined;
 }
 

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { TollgateError, type ErrorCode } from "../../base/errors.ts";
-import { isUlid, UlidSource } from "../../base/ids.ts";
+import { isUlid, ulidEpochMs, UlidSource } from "../../base/ids.ts";
 import { parseNanoUsd } from "../../base/money.ts";
 import { parseDuration } from "../../domain/windows/parse-duration.ts";
 import { spanAt } from "../../domain/windows/span.ts";
 import { readLimit, usdNumber } from "../../surfaces/sdk/amounts.ts";
+import type { Cost } from "../../surfaces/sdk/cost.ts";
+import { answerOf, identityOf } from "../../surfaces/sdk/log-cost.ts";
 import { BudgetExceededError } from "../../surfaces/sdk/errors.ts";
 import type { Tollgate } from "../../surfaces/sdk/tollgate.ts";
 import { GatewayCosts } from "../../adapters/costs/gateway/gateway-costs.ts";
@@ -14,6 +16,10 @@ import { createTollgate } from "../sdk.ts";
 import { budgetRecord, noBudget } from "./budget-record.ts";
 import type { Budget, BudgetCompletion, BudgetManagerOptions, BudgetPlace, CreateBudget, Reservation, ReserveQuery, UpdateCost } from "./budget-types.ts";
 
+/** What a header can carry as it is; other names go in the body. */
+const HEADER_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+/** The gateway takes calls of the last hour. */
+const IDENTITY_AGE_MAX_MS = 3_000_000;
 const HISTORY_DAYS = 30;
 const HISTORY_REQUESTS_MIN = 5;
 const TIMEOUT_MS = 30_000;
@@ -50,7 +56,11 @@ export class HostedBudgets implements BudgetPlace {
 
   readonly completion: BudgetCompletion = (async (params: Answer & { user: string }) => {
     if ((await this.find(params.user)) === undefined) throw noBudget(params.user);
-    return this.tollgate.completion({ ...(params as never as Parameters<Tollgate["completion"]>[0]), extraHeaders: { "x-litellm-customer-id": params.user } });
+    const given = params as never as Parameters<Tollgate["completion"]>[0];
+    const { user } = params;
+    return this.tollgate.completion(HEADER_SAFE.test(user)
+      ? { ...given, extraHeaders: { ...given.extraHeaders, "x-litellm-customer-id": user } }
+      : { ...given, extraBody: { ...given.extraBody, user } });
   }) as unknown as BudgetCompletion;
 
   async create({ user, totalBudget, duration, createdAt }: CreateBudget): Promise<Budget> {
@@ -68,10 +78,7 @@ export class HostedBudgets implements BudgetPlace {
   }
 
   async find(user: string): Promise<Budget | undefined> {
-    const info = await this.ask("GET", `/customer/info?end_user_id=${encodeURIComponent(user)}`).catch((error: unknown) => {
-      if (TollgateError.isInstance(error) && error.code === "not_found") return undefined;
-      throw error;
-    });
+    const info = await this.ask("GET", `/customer/info?end_user_id=${encodeURIComponent(user)}`).catch(noneIfNotFound);
     return info === undefined ? undefined : budgetOf(user, info);
   }
 
@@ -81,8 +88,9 @@ export class HostedBudgets implements BudgetPlace {
   }
 
   async modelCost(user: string): Promise<Record<string, number>> {
-    const budget = (await this.find(user)) as Budget | undefined;
-    const groups = await this.costs.sums({ from: budget?.windowStartsAt?.getTime() ?? 0, to: Date.now() + 60_000, by: "model", filter: { user } });
+    const budget = await this.find(user);
+    if (budget === undefined) throw noBudget(user);
+    const groups = await this.costs.sums({ from: budget.windowStartsAt?.getTime() ?? 0, to: Date.now() + 60_000, by: "model", filter: { user } });
     return Object.fromEntries(groups.map(({ group, costNanoUsd }) => [group ?? "", usdNumber(costNanoUsd)]));
   }
 
@@ -93,8 +101,13 @@ export class HostedBudgets implements BudgetPlace {
       const [input, output] = await Promise.all([this.tollgate.tokenCounter({ model, text: inputText }), this.tollgate.tokenCounter({ model, text: outputText })]);
       return this.charge({ user, model, usage: { prompt_tokens: input.tokens, completion_tokens: output.tokens, total_tokens: input.tokens + output.tokens } }, undefined);
     }
-    const { cost, ...response } = (update.response ?? update.completionObj) as Answer & { cost?: { callId?: unknown } };
-    return this.charge({ user, model: update.model ?? response["model"], response }, cost?.callId);
+    const { cost, ...response } = (await answerOf(update.response ?? update.completionObj)) as Answer & { cost?: Partial<Cost> };
+    // What this gateway answered is in its ledger already.
+    if (cost?.gatewayCallId !== undefined && isUlid(cost.gatewayCallId)) {
+      const known = await this.ask("GET", `/v1/tollgate/requests/${cost.gatewayCallId}`).catch(noneIfNotFound);
+      if (known !== undefined) return { cost: Number(known["cost"]), posted: false };
+    }
+    return this.charge({ user, model: update.model ?? response["model"], response }, cost?.callId ?? this.identity(response));
   }
 
   async reset(user: string): Promise<void> {
@@ -132,6 +145,13 @@ export class HostedBudgets implements BudgetPlace {
   private async charge(body: Answer, callId: unknown): Promise<{ cost: number; posted: boolean }> {
     const { cost, posted } = await this.ask("POST", "/v1/tollgate/charges", { call_id: typeof callId === "string" && isUlid(callId) ? callId : this.ids.next(Date.now()), ...body });
     return { cost: Number(cost), posted: posted === true };
+  }
+
+  /** Of an answer of the last hour by its own id, so that it counts once in whichever process it is given; else a new one. */
+  private identity(answer: Answer): string {
+    const now = Date.now();
+    const id = identityOf({ clock: { now: () => now, monotonic: () => 0 }, ids: this.ids }, answer);
+    return ulidEpochMs(id) < now - IDENTITY_AGE_MAX_MS ? this.ids.next(now) : id;
   }
 
   private reservation(id: string, held: string, outputCap: number): Reservation {
@@ -173,6 +193,11 @@ export class HostedBudgets implements BudgetPlace {
     const said = answer["error"] as { message?: string; tollgate_code?: ErrorCode } | undefined;
     throw new TollgateError(said?.tollgate_code ?? "upstream_failed", said?.message ?? `The gateway answered ${response.status}.`);
   }
+}
+
+function noneIfNotFound(error: unknown): undefined {
+  if (TollgateError.isInstance(error) && error.code === "not_found") return undefined;
+  throw error;
 }
 
 function budgetOf(user: string, info: Answer): Budget {

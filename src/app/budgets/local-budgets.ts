@@ -1,12 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { RecordFile } from "../../adapters/stores/sqlite/record-file.ts";
-import { ulidEpochMs } from "../../base/ids.ts";
-import { counterId } from "../../domain/ledger/counter-id.ts";
-import { adjustmentEntry } from "../../domain/ledger/entry.ts";
-import type { CounterStanding } from "../../domain/limits/books.ts";
 import type { ChargeSet } from "../../domain/limits/limit.ts";
-import { scopeText } from "../../domain/scopes/scope.ts";
 import { spanAt } from "../../domain/windows/span.ts";
 import { Holds } from "../../engine/holds.ts";
 import { usdNumber } from "../../surfaces/sdk/amounts.ts";
@@ -21,6 +16,7 @@ import { createTollgate } from "../sdk.ts";
 import { budgetRecord, limitSet, noBudget, windowOf, type BudgetRecord } from "./budget-record.ts";
 import type { Budget, BudgetCompletion, BudgetManagerOptions, BudgetPlace, CreateBudget, Reservation, ReserveQuery, UpdateCost } from "./budget-types.ts";
 import { reserveIn } from "./local-reservation.ts";
+import { resetSpend, standingOf } from "./reset-spend.ts";
 
 const HISTORY_DAYS = 30;
 const HISTORY_REQUESTS_MIN = 5;
@@ -89,17 +85,9 @@ export class LocalBudgets implements BudgetPlace {
   }
 
   async reset(user: string): Promise<void> {
-    const record = await this.existing(user);
-    const scope = namedScope("customer", user, "user");
-    const window = windowOf(record);
-    await this.tollgate.call(async (plane) => {
-      const { spent } = await standingOf(plane, record);
-      if (spent === 0n) return;
-      const id = plane.ids.next(plane.clock.now());
-      const at = ulidEpochMs(id);
-      const entry = adjustmentEntry({ id, at, scope: scopeText(scope), counter: counterId(scope, undefined, window, spanAt(window, at).start), by: -spent, metadata: JSON.stringify({ reason: "resetCost" }) });
-      await new Promise<void>((resolve, reject) => plane.engine.books.post(entry, [{ scopes: [scope], limits: limitSet(record).limits }], (error) => (error === undefined ? resolve() : reject(error))));
-    });
+    await this.existing(user);
+    const records = await this.open();
+    await this.tollgate.call((plane) => resetSpend(plane, records, user));
   }
 
   async reserve(query: ReserveQuery): Promise<Reservation> {
@@ -173,9 +161,4 @@ export class LocalBudgets implements BudgetPlace {
       windowStartsAt: record.budgetDuration === undefined ? null : new Date(span.start), resetsAt: Number.isFinite(span.end) ? new Date(span.end) : null,
     };
   }
-}
-
-function standingOf(plane: SdkPlane, record: BudgetRecord): Promise<CounterStanding> {
-  const scope = namedScope("customer", record.customerId, "user");
-  return new Promise((resolve, reject) => plane.engine.books.standing(scope, undefined, windowOf(record), (error, standing) => (error === undefined ? resolve(standing) : reject(error))));
 }

@@ -10,6 +10,7 @@ export interface SaidCost {
 
 /** Says that the gateway is a Tollgate, from the head of every answer on. */
 export const HELD_HEADER = "x-tollgate-held";
+const CALL_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 const COST_MAX = 10_000n * NANO_PER_USD;
 const PICO_DIGITS = 12;
 const REASONS: ReadonlySet<string> = new Set<EstimateReason>(["no_status", "cut_short", "usage_missing", "usage_unbelievable", "client_gone", "crashed", "shutdown", "unpriced", "rate_guessed"]);
@@ -25,6 +26,12 @@ export function saidCost(text: unknown, { estimated = null, unpriced = false, is
   const nanoUsd = chargeNanoUsd(pico);
   if (nanoUsd > COST_MAX) return undefined;
   return { nanoUsd, estimated: estimated === null ? null : REASONS.has(estimated) ? (estimated as EstimateReason) : "usage_missing" };
+}
+
+/** The id of a call in the ledger of the Tollgate that answered it. */
+export function gatewayCallId(headers: Readonly<Record<string, string | string[] | undefined>>): string | undefined {
+  const id = headers["x-litellm-call-id"];
+  return typeof headers[HELD_HEADER] === "string" && typeof id === "string" && CALL_ID.test(id) ? id : undefined;
 }
 
 /** The cost in the headers of a whole answer. */

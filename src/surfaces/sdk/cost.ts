@@ -34,6 +34,8 @@ export interface Cost {
   readonly unpriced?: true;
   /** Only of an answer from the cache: dollars that it cost when it was bought, exact decimal text. */
   readonly saved?: string;
+  /** The call's id in the ledger of the Tollgate gateway that answered it, which has the lines. */
+  readonly gatewayCallId?: string;
   /** Nothing was sent: the answer was `mockResponse`. */
   readonly mocked?: true;
 }
@@ -55,6 +57,7 @@ export function costOfAttempts(callId: string, attempts: readonly Settled[], moc
     ...(last?.attempt.sendCap === undefined ? {} : { outputCap: last.attempt.sendCap }),
     ...(attempts.some(({ charge }) => charge.unpriced) ? { unpriced: true } : {}),
     ...(last?.charge.saved === undefined ? {} : { saved: formatNanoUsd(last.charge.saved) }),
+    ...(last?.gatewayCallId === undefined ? {} : { gatewayCallId: last.gatewayCallId }),
     ...(mocked ? { mocked: true } : {}),
   };
 }

@@ -25,7 +25,7 @@ export interface LoggedCost extends Cost {
   readonly posted: boolean;
 }
 
-type Answer = Readonly<Record<string, unknown>>;
+export type Answer = Readonly<Record<string, unknown>>;
 
 const OK = { status: "ok", httpStatus: null, durationMs: 0 } as const;
 const COST_MAX = 10_000n * NANO_PER_USD;
@@ -61,8 +61,8 @@ export async function logCost(plane: SdkPlane, response: unknown, options: LogOp
   return { ...(own ?? costOfCharge(callId, charge)), posted };
 }
 
-/** A stream is over once its cost is known. */
-async function answerOf(response: unknown): Promise<Answer> {
+/** A stream is over once its cost is known. @throws TollgateError `invalid_request` for what is no answer */
+export async function answerOf(response: unknown): Promise<Answer> {
   if (typeof response !== "object" || response === null || Array.isArray(response)) throw invalid("response", "logCost takes the answer of a call, an object with usage or cost.");
   const { finalCost, finalResponse } = response as { finalCost?: () => Promise<Cost>; finalResponse?: () => Promise<Answer> };
   if (typeof finalCost !== "function" || typeof finalResponse !== "function") return response as Answer;
@@ -131,7 +131,7 @@ function picoOf(text: string): string {
 }
 
 /** The same answer is the same call in every program that logs it: its time and its provider's id make the id here. */
-function identityOf(plane: SdkPlane, answer: Answer): string {
+export function identityOf(plane: Pick<SdkPlane, "clock" | "ids">, answer: Answer): string {
   const now = plane.clock.now();
   const created = answer["created"] ?? answer["created_at"];
   const { id } = answer;

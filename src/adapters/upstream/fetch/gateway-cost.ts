@@ -1,4 +1,4 @@
-import { HELD_HEADER, saidCost, saidInHeaders, type SaidCost } from "../../../domain/upstream/said-cost.ts";
+import { gatewayCallId, saidCost, saidInHeaders, type SaidCost } from "../../../domain/upstream/said-cost.ts";
 import type { UpstreamRequest } from "../../../domain/upstream/upstream.ts";
 
 /** Asks the server of a request for something else, with the request's own credentials. */
@@ -7,7 +7,6 @@ export type AskServer = (request: UpstreamRequest, path: string, signal: AbortSi
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 const TIMEOUT_MS = 5_000;
-const CALL_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 /** What follows a gateway's base URL. */
 const ROUTE = /(?:\/v1|\/openai\/deployments\/[^/]+|\/engines\/[^/]+)?\/(?:chat\/completions|embeddings|responses)\/?(?:\?.*)?$/;
 
@@ -23,8 +22,8 @@ export function gatewayCost(request: UpstreamRequest, status: number, headers: H
     then(saidInHeaders(headers));
     return;
   }
-  const callId = headers["x-litellm-call-id"];
-  if (typeof headers[HELD_HEADER] !== "string" || typeof callId !== "string" || !CALL_ID.test(callId)) then(undefined);
+  const callId = gatewayCallId(headers);
+  if (callId === undefined) then(undefined);
   else void looked(request, callId, ask).then(then);
 }
 
