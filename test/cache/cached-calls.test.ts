@@ -362,6 +362,17 @@ describe("a cache that fails is a cache that is not there", () => {
     expect(told.length).toBeLessThanOrEqual(1);
   });
 
+  test.each([false, true])("one that spoils what it was given (stream: %s): the provider answers", async (stream) => {
+    for (const spoilt of ["", "{", "5", "data: {\n\n", "nonsense"]) {
+      const cache = { get: () => ({ body: new TextEncoder().encode(spoilt), storedAt: Date.now(), expiresAt: null, cost: "5", priceVersion: null, model: null, responseId: null, rawUsage: null }), set: () => {} };
+      const { tollgate, provider, stop } = await sdkUnderTest({ cache });
+      const answered = await tollgate.completion({ ...ASKED, stream });
+      const { cost } = "finalResponse" in answered ? await answered.finalResponse() : answered;
+      expect([spoilt, cost.saved, provider.requests.length]).toEqual([spoilt, undefined, 1]);
+      await stop();
+    }
+  });
+
   test("one that never answers holds a call up for a quarter of a second at most", async () => {
     const told: string[] = [];
     const { tollgate } = await start({ cache: broken(() => new Promise(() => {}), () => new Promise(() => {})), onCallbackError: (error) => told.push((error as Error).message) });

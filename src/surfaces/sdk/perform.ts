@@ -62,11 +62,11 @@ export async function perform<Answer extends object, Event>(plane: SdkPlane, kin
     const mocked = params.mockResponse !== undefined;
     const costOf = (): Cost => costOfAttempts(id, attempts, mocked);
     cached = cacheFor(plane, params, call);
-    const stored = await cached?.find(call.signal, call.deadlineMs);
-    if (stored !== undefined) {
-      const client = await clientOfCached(plane, call, stored, attempts);
-      if (call.request.stream) return meteredStream(client, kind, call, attempts, costOf, log, extra, undefined);
-      return finished(kind.finish, bodyOf<Answer>(stored.body), costOf, log, attempts);
+    const found = await cached?.find(call.signal, call.deadlineMs);
+    if (found !== undefined) {
+      const client = await clientOfCached(plane, call, found.stored, attempts);
+      if (found.answer === undefined) return meteredStream(client, kind, call, attempts, costOf, log, extra, undefined);
+      return finished(kind.finish, found.answer as Answer, costOf, log, attempts);
     }
     if (mocked) plane.mocks.add(id, (body) => kind.mock(params.mockResponse, JSON.parse(decoder.decode(body)) as Record<string, unknown>, id, plane.clock.now()));
     let ran: Ran;
@@ -192,15 +192,8 @@ function answerOf<Answer>(outcome: Exclude<Ran["outcome"], { kind: "stream" }>):
   if (outcome.kind === "failed") throw outcome.error;
   const { status, headers, body } = outcome;
   // The provider may be a Tollgate gateway, whose refusals are ours.
-  if (status >= 400) {
-    const parsed = parsedOr(decoder.decode(body));
-    throw BudgetExceededError.from(parsed) ?? providerErrorOf(status, headers, parsed);
-  }
-  return bodyOf<Answer>(body);
-}
-
-function bodyOf<Answer>(body: Uint8Array): Answer {
   const parsed = parsedOr(decoder.decode(body));
+  if (status >= 400) throw BudgetExceededError.from(parsed) ?? providerErrorOf(status, headers, parsed);
   if (typeof parsed !== "object" || parsed === null) throw new TollgateError("upstream_failed", "The provider's answer is no JSON object. Check apiBase: is it the provider's API, up to and with /v1?");
   return parsed as Answer;
 }

@@ -6,6 +6,7 @@ import type { ResponseCache } from "../../../domain/cache/response-cache.ts";
 import { isFresh, isKept, isStoredAnswer, isWhole, storedAnswer, type StoredAnswer } from "../../../domain/cache/stored-answer.ts";
 import type { Settled } from "../../../engine/call.ts";
 import { BudgetExceededError } from "../errors.ts";
+import { ServerEvents } from "../server-events.ts";
 import type { CacheUse } from "./cache-options.ts";
 import { Flight, flightsOver, type Landing } from "./flights.ts";
 
@@ -27,6 +28,13 @@ export interface Question {
   readonly mock: unknown;
   /** The provider's body, JSON. */
   readonly body: Uint8Array;
+}
+
+/** An answer that can be given. */
+export interface Found {
+  readonly stored: StoredAnswer;
+  /** Of a plain answer: the caller's own copy. */
+  readonly answer: object | undefined;
 }
 
 /** What the call's surroundings offer. */
@@ -76,7 +84,7 @@ export class CachedCall {
    * @param deadlineMs of the monotonic clock
    * @throws the signal's reason; TollgateError `upstream_timeout`
    */
-  async find(signal: AbortSignal | undefined, deadlineMs: number): Promise<StoredAnswer | undefined> {
+  async find(signal: AbortSignal | undefined, deadlineMs: number): Promise<Found | undefined> {
     const { read, maxAgeMs, store, share } = this.use;
     this.signal = signal;
     // Streams are handed on as they come, at the pace of their reader: nobody waits for another's.
@@ -90,12 +98,12 @@ export class CachedCall {
       }
       const landing = await this.landingOf(other, signal, deadlineMs);
       if (landing === "left") continue;
-      return landing === "failed" || !isFresh(landing.answer, this.surroundings.clock.now(), maxAgeMs) ? undefined : landing.answer;
+      return landing === "failed" || !isFresh(landing.answer, this.surroundings.clock.now(), maxAgeMs) ? undefined : this.read(landing.answer);
     }
     if (!read) return undefined;
-    const stored = await this.stored();
-    if (stored !== undefined) this.land({ answer: stored }, undefined);
-    return stored;
+    const found = await this.stored();
+    if (found !== undefined) this.land({ answer: found.stored }, undefined);
+    return found;
   }
 
   /** @param body the answer as it came @param answer the same, read */
@@ -131,12 +139,28 @@ export class CachedCall {
     this.land(this.signal?.aborted === true || isOfTheCaller(error) ? "left" : "failed", undefined);
   }
 
-  private async stored(): Promise<StoredAnswer | undefined> {
+  private async stored(): Promise<Found | undefined> {
     const { store, maxAgeMs } = this.use;
     const now = this.surroundings.clock.now();
     const found = await this.guarded(() => store.get(this.key, now), LOOK_MS);
     if (found === undefined || found === null || !isStoredAnswer(found)) return undefined;
-    return isFresh(found, now, maxAgeMs) ? found : undefined;
+    return isFresh(found, now, maxAgeMs) ? this.read(found) : undefined;
+  }
+
+  /** Read before anything is said of it: what a cache of the program's own has spoilt must not reach a caller. */
+  private read(stored: StoredAnswer): Found | undefined {
+    try {
+      if (!this.isStream) {
+        const answer = JSON.parse(decoder.decode(stored.body)) as unknown;
+        return typeof answer === "object" && answer !== null ? { stored, answer } : undefined;
+      }
+      const events = new ServerEvents();
+      const all = [...events.push(stored.body), ...events.end()];
+      for (const data of all) JSON.parse(data);
+      return all.length > 0 ? { stored, answer: undefined } : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** @param keeping until it is over, the answer is given to those who come */
