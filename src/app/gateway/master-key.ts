@@ -22,7 +22,7 @@ export function masterKeyFor(options: { readonly env: Readonly<Record<string, st
     return { key, path };
   } catch (error) {
     if (error instanceof TollgateError) throw error;
-    throw new TollgateError("data_folder_unwritable", `The master key cannot be kept in ${path} (${(error as Error).message}). Give this user the right to write there, or name another folder with --data.`, { cause: error });
+    throw new TollgateError("data_folder_unwritable", `The master key cannot be kept in ${path} (${(error as Error).message}). Make room, give this user the right to write there, or name another folder with --data.`, { cause: error });
   }
 }
 

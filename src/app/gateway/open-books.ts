@@ -22,7 +22,7 @@ export interface OpenBooks {
 
 /**
  * Opens ledger and journal, fills the directory, and brings the books to where the journal ends.
- * @throws TollgateError `ledger_newer`, `ledger_unreadable`, `clock_behind`, `journal_corrupt`
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`, `ledger_unwritable`, `clock_behind`, `journal_corrupt`
  */
 export async function openBooks(options: { readonly folder: string; readonly directory: Directory; readonly log: Logger; readonly closers: Closers; readonly time: Clock }): Promise<OpenBooks> {
   const { folder, directory, log, closers, time } = options;

@@ -64,7 +64,7 @@ function inUse(folder: string): TollgateError {
 
 function unwritable(folder: string, error: unknown): TollgateError {
   const reason = error instanceof Error ? error.message : String(error);
-  return new TollgateError("data_folder_unwritable", `The data folder ${folder} cannot be written (${reason}). Give this user the right to write there, or name another folder.`, { cause: error });
+  return new TollgateError("data_folder_unwritable", `The data folder ${folder} cannot be written (${reason}). Make room, give this user the right to write there, or name another folder with --data.`, { cause: error });
 }
 
 /** What the owner says of itself; it may not have written it yet. */

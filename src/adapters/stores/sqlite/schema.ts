@@ -72,7 +72,7 @@ export function openForWriting(path: string): DatabaseSync {
 /**
  * Opens the ledger as one of several programs that write it, and makes it if there is none. Nothing on this connection
  * waits for a lock; the caller makes commits outlast a power cut.
- * @throws TollgateError `ledger_newer`, `ledger_unreadable`; SQLite's own error if the file is busy: try again
+ * @throws TollgateError `ledger_newer`, `ledger_unreadable`, `ledger_unwritable`; SQLite's own error if the file is busy: try again
  */
 export function openForSharing(path: string): DatabaseSync {
   try {
@@ -91,10 +91,18 @@ export function openForSharing(path: string): DatabaseSync {
   }
 }
 
+const DISK_TROUBLE: ReadonlySet<number> = new Set([8, 10, 13]);
+
 /** SQLITE_BUSY and SQLITE_LOCKED, without their extended part. */
 export function isBusy(error: unknown): boolean {
   const code = (error as { errcode?: number } | undefined)?.errcode;
   return code !== undefined && ((code & 0xff) === 5 || (code & 0xff) === 6);
+}
+
+/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL: the file is well, the disk does not take more. */
+export function isDiskTrouble(error: unknown): boolean {
+  const code = (error as { errcode?: number } | undefined)?.errcode;
+  return code !== undefined && DISK_TROUBLE.has(code & 0xff);
 }
 
 /** Opens the ledger to read beside its writer. @throws TollgateError `ledger_newer`, `ledger_unreadable` */
@@ -116,6 +124,9 @@ function opened(path: string, readOnly: boolean, prepare: (database: DatabaseSyn
     database?.close();
     if (error instanceof TollgateError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
+    if (!readOnly && isDiskTrouble(error)) {
+      throw new TollgateError("ledger_unwritable", `${path} cannot be written (${reason}): the disk may be full, or the file or its folder closed to this user. Make room, give this user the right to write there, or name another data folder.`, { cause: error });
+    }
     throw new TollgateError("ledger_unreadable", `${path} cannot be read as a ledger (${reason}). Restore it from a copy, or name another data folder.`, { cause: error });
   }
 }

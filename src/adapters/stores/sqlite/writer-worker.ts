@@ -3,7 +3,7 @@ import { TollgateError } from "../../../base/errors.ts";
 import type { Batch } from "../../../domain/ledger/store.ts";
 import { LedgerWriter } from "./ledger-writer.ts";
 import { errorText, type WorkerAnswer, type WriterRequest } from "./messages.ts";
-import { openForWriting } from "./schema.ts";
+import { isDiskTrouble, openForWriting } from "./schema.ts";
 
 const COMMIT_ROWS = 1_000;
 const COMMIT_AFTER_MS = 200;
@@ -127,14 +127,6 @@ function makeChange(...[changes, balancesToDelete]: Parameters<LedgerWriter["cha
   } catch (error) {
     throw isDiskTrouble(error) ? unwritable("the change was not made") : error;
   }
-}
-
-/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL. */
-const DISK_TROUBLE: ReadonlySet<number> = new Set([8, 10, 13]);
-
-function isDiskTrouble(error: unknown): boolean {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === "number" && DISK_TROUBLE.has(errcode & 0xff);
 }
 
 function unwritable(consequence: string): TollgateError {
