@@ -17,6 +17,7 @@ type Part = (typeof PARTS)[number];
 interface Measured {
   readonly rows: number;
   readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly peakMb: number;
   readonly fileMb?: number;
 }
@@ -34,9 +35,9 @@ async function lead(rows: number): Promise<void> {
     console.log(`ledger of ${rows} rows written: ${Math.round(writeQuarter(path, rows))} rows/s`);
     let idle = 0;
     for (const part of PARTS) {
-      const { rows: done, seconds, peakMb, fileMb } = await inOwnProcess(part, folder, rows);
+      const { rows: done, seconds, cpuSeconds, peakMb, fileMb } = await inOwnProcess(part, folder, rows);
       if (part === "idle") idle = peakMb;
-      else console.log(`${part.padEnd(16)} ${String(Math.round(done / seconds)).padStart(8)} rows/s   peak ${peakMb.toFixed(0).padStart(4)} MB (${(peakMb - idle).toFixed(0)} above an idle process)${fileMb === undefined ? "" : `   file ${fileMb.toFixed(1)} MB`}`);
+      else console.log(`${part.padEnd(16)} ${String(Math.round(done / seconds)).padStart(8)} rows/s (${Math.round(done / cpuSeconds)} a second of CPU)   peak ${peakMb.toFixed(0).padStart(4)} MB (${(peakMb - idle).toFixed(0)} above an idle process)${fileMb === undefined ? "" : `   file ${fileMb.toFixed(1)} MB`}`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -53,6 +54,7 @@ function inOwnProcess(part: Part, folder: string, rows: number): Promise<Measure
 
 async function measure(part: Part, folder: string, rows: number): Promise<Measured> {
   const began = performance.now();
+  const cpu = process.cpuUsage();
   let done = 0;
   let file: string | undefined;
   if (part.startsWith("tracker")) done = await track(part === "tracker, memory" ? undefined : join(folder, "tracked.db"));
@@ -62,8 +64,9 @@ async function measure(part: Part, folder: string, rows: number): Promise<Measur
     if (done !== rows) throw new Error(`${done} rows instead of ${rows}`);
   }
   const seconds = (performance.now() - began) / 1_000;
+  const { user, system } = process.cpuUsage(cpu);
   const peakMb = process.resourceUsage().maxRSS / 1_024;
-  return { rows: done, seconds, peakMb, ...(file === undefined ? {} : { fileMb: statSync(file).size / 1e6 }) };
+  return { rows: done, seconds, cpuSeconds: (user + system) / 1e6, peakMb, ...(file === undefined ? {} : { fileMb: statSync(file).size / 1e6 }) };
 }
 
 /** Answers as a provider gives them, priced and booked; a program logs so many at a time. */

@@ -107,6 +107,14 @@ test("an export that is given up leaves the old file and no half one; the next r
   expect(readFileSync(path, "utf8")).toMatch(/^id,request_id,time,/);
 });
 
+test("without a period everything is exported, however old", async () => {
+  const old = entry(Date.UTC(2001, 0, 1), "gpt-4o", { input: 1, output: 1 });
+  const entries = [old, ...ledger(3)];
+  for (const [options, rows] of [[{}, 4], [{ days: 400 }, 3], [{ to: "2001-12-31" }, 1], [{ filter: { user: "nobody" } }, 0]] as const) {
+    expect((await exportCosts(analyzerOf(entries), { path: join(folder, "all.jsonl"), ...options })).rows).toBe(rows);
+  }
+});
+
 test("nothing to export is a header in CSV and no lines in JSONL", async () => {
   for (const [name, text] of [["a.csv", /^id,.*\r\n$/], ["a.jsonl", /^$/]] as const) {
     const result = await exportCosts(analyzerOf([]), { path: join(folder, name), ...ALL });

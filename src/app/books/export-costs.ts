@@ -40,11 +40,13 @@ export interface ExportResult {
   readonly totalExact: string;
 }
 
+/** An export that leaves something out has been told to. */
+const PERIODS = ["days", "weeks", "months", "rollingDays", "rollingHours", "from", "to"] as const satisfies readonly (keyof AnalysisQuery)[];
 const PAGE = 1_000;
 const PART = ".tollgate-part";
 
 /**
- * Writes every entry of a period and a filter to a file, page by page in bounded memory. The file appears whole or not at all.
+ * Writes every entry of a period (of all time if none is named) and a filter to a file, page by page in bounded memory. The file appears whole or not at all.
  *
  * @param of an analyzer, or what one is made of: a ledger's file or folder, or a gateway's URL
  * @throws TollgateError `invalid_request`, `file_unwritable`, and what reading rejects with; the signal's reason
@@ -77,7 +79,7 @@ async function run(analyzer: CostAnalyzer, options: ExportOptions, format: Expor
     options.onProgress?.({ rows, bytes });
   };
   options.signal?.throwIfAborted();
-  for await (const entry of analyzer.entries(options)) {
+  for await (const entry of analyzer.entries(PERIODS.some((name) => options[name] !== undefined) ? options : { ...options, from: 0, to: 2 ** 48 - 1 })) {
     page.push(entry);
     total += BigInt(entry.cost);
     if (page.length >= PAGE) await flush();

@@ -2,6 +2,7 @@ import { parseNanoUsd } from "../../base/money.ts";
 import type { Costs } from "../../domain/analytics/rows.ts";
 import { count, dollarColumn } from "./amounts.ts";
 import type { DIMENSION_NAMES } from "./filter.ts";
+import { localTime } from "./local-time.ts";
 import type { Place } from "./program.ts";
 import { tableLines, type Column, type TableRow } from "./table.ts";
 import { styled, wantsJson, writeJson, type Terminal } from "./terminal.ts";
@@ -33,7 +34,7 @@ export function printTop(terminal: Terminal, look: TopLook, options: TopOptions)
     const rows = look.rows.map((row) => ({ [options.by.replace("-", "_")]: row.id, name: row.label, recent: json(row.recent), today: json(row.today) }));
     return writeJson(terminal, { at: look.at, by: options.by, minutes: options.minutes, recent: json(look.recent), today: json(look.today), rows });
   }
-  terminal.out(`${styled(terminal, "bold", `Spend by ${options.by}`)}, the last ${options.minutes} min and today, at ${look.at.slice(11, 19)} UTC\n\n`);
+  terminal.out(`${styled(terminal, "bold", `Spend by ${options.by}`)}, the last ${options.minutes} min and today, at ${localTime(Date.parse(look.at), options.timeZone).slice(11)} ${options.timeZone ?? "UTC"}\n\n`);
   terminal.out(look.rows.length === 0 ? "Nothing was spent today.\n" : `${lines(terminal, look, options).join("\n")}\n`);
 }
 
