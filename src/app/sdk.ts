@@ -9,6 +9,7 @@ import type { Entry } from "../domain/ledger/entry.ts";
 import type { Books } from "../domain/limits/books.ts";
 import type { PriceBook } from "../domain/pricing/price.ts";
 import { Engine } from "../engine/engine.ts";
+import type { TrackOptions } from "../surfaces/sdk/context.ts";
 import type { Usd } from "../surfaces/sdk/amounts.ts";
 import { checkCache } from "../surfaces/sdk/cache/cache-options.ts";
 import { Callbacks, type CallbackOptions } from "../surfaces/sdk/callbacks.ts";
@@ -164,7 +165,8 @@ export const completion: Tollgate["completion"] = ((params: never) => defaultTol
 export const embedding: Tollgate["embedding"] = (params) => defaultTollgate().embedding(params);
 export const responses: Tollgate["responses"] = ((params: never) => defaultTollgate().responses(params)) as Tollgate["responses"];
 export const withContext: Tollgate["withContext"] = (options, fn) => defaultTollgate().withContext(options, fn);
-export const track: Tollgate["track"] = (target, options) => defaultTollgate().track(target, options);
+/** `tollgate` is the instance that meters it; the default one if absent. */
+export const track = <T>(target: T, { tollgate: instance = defaultTollgate(), ...options }: TrackOptions & { readonly tollgate?: Tollgate | undefined } = {}): T => instance.track(target, options);
 
 /** The cost functions of the process: models that are registered here count for every instance. Made on first use. */
 let processCosts: CostFunctions | undefined;

@@ -159,11 +159,16 @@ export function forPrograms(error: unknown, model: string): unknown {
   return code !== "unpriced" ? error : new TollgateError(code, `The model "${model}" has no price, and a hard budget applies. Use a model with a price, or give its prices to registerModel.`, { param: "model" });
 }
 
+/** A cap on calls has counted this call with its first try. */
+function countedAlready(set: ChargeSet): ChargeSet {
+  return set.limits.some(({ measure }) => measure === "requests") ? { ...set, limits: set.limits.filter(({ measure }) => measure !== "requests") } : set;
+}
+
 /** The call as the engine knows it. */
 export function engineCall(plane: SdkPlane, call: PreparedCall, attemptsBefore: number): Call {
   const { id, request, dialect, body, deployment, route, user, tags, metadata } = call;
   return {
-    requestId: id, at: plane.clock.now(), route, dialect, request, body, charges: call.charges(), deployments: [deployment],
+    requestId: id, at: plane.clock.now(), route, dialect, request, body, charges: attemptsBefore === 0 ? call.charges() : call.charges().map(countedAlready), deployments: [deployment],
     keyId: null, teamId: null, userId: null, customer: user, tags, metadata, attemptsBefore,
   };
 }
