@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { loadConfig, type Environment } from "../../src/app/config/load-config.ts";
 import { checkMasterKey } from "../../src/app/config/master-key.ts";
-import { nearestName } from "../../src/app/config/nearest.ts";
+import { nearestName } from "../../src/base/nearest.ts";
 import { TollgateError } from "../../src/base/errors.ts";
 
 function problemsOf(text: string, env: Environment = {}): { readonly message: string; readonly problems: readonly string[] } {
@@ -21,6 +21,10 @@ describe("a configuration that is refused", () => {
   it.each([
     ["model_lst: []", "model_lst", 'did you mean "model_list"'],
     [entry("max_buget: 1"), "model_list[0].litellm_params.max_buget", 'did you mean "max_budget"'],
+    [entry("supports_stream_options: false"), "model_list[0].litellm_params.supports_stream_options", "it belongs in model_info of a model."],
+    ["max_budget: 10", "max_budget", "it belongs in litellm_settings or litellm_params of a model."],
+    ["litellm_settings: {master_key: sk-0123456789abcdef}", "litellm_settings.master_key", "it belongs in general_settings."],
+    ["general_settings: {drain_ms: 1}", "general_settings.drain_ms", "it belongs in tollgate."],
     [entry("max_budget: -1"), "model_list[0].litellm_params.max_budget", "decimal number"],
     [entry("max_budget: -0"), "model_list[0].litellm_params.max_budget", "decimal number"],
     [entry("max_budget: .nan"), "model_list[0].litellm_params.max_budget", "decimal number"],

@@ -2,7 +2,7 @@ import { CUSTOM_PRICE_FIELDS, UNSUPPORTED_PRICE_FIELDS } from "../../adapters/pr
 import { PROVIDER_PREFIXES, providerEntry, splitModel, type ProviderEntry } from "../../adapters/providers/registry.ts";
 import type { ModelConfig, ProviderConfig } from "./config.ts";
 import { SECTIONS } from "./fields.ts";
-import { nearestName } from "./nearest.ts";
+import { nearestName } from "../../base/nearest.ts";
 import type { Section } from "./reader.ts";
 
 const NAME_LENGTH_MAX = 256;

@@ -1,8 +1,14 @@
 import { MAX_NANO_USD, parseDecimal } from "../../base/money.ts";
 import { parseDuration } from "../../domain/windows/parse-duration.ts";
-import type { FieldTable } from "./fields.ts";
-import { nearestName } from "./nearest.ts";
+import { SECTIONS, type FieldTable } from "./fields.ts";
+import { nearestName } from "../../base/nearest.ts";
 import { NumberText, type Tree, type TreeMap } from "./yaml-tree.ts";
+
+/** Where a name that stands in a wrong place may belong. */
+const HOMES: readonly (readonly [FieldTable, string])[] = [
+  [SECTIONS.litellm, "litellm_settings"], [SECTIONS.general, "general_settings"], [SECTIONS.tollgate, "tollgate"], [SECTIONS.top, "the file's top level"],
+  [SECTIONS.model, "an entry of model_list"], [SECTIONS.params, "litellm_params of a model"], [SECTIONS.info, "model_info of a model"],
+];
 
 const REFERENCE = "os.environ/";
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
@@ -53,6 +59,11 @@ export class Section {
   }
 
   private unknown(path: string, name: string, table: FieldTable): void {
+    const homes = HOMES.filter(([section]) => section.get(name) === "read").map(([, home]) => home);
+    if (homes.length > 0) {
+      this.findings.problem(path, `is not a known name here; it belongs in ${homes.join(" or ")}.`);
+      return;
+    }
     const near = nearestName(name, table.keys());
     this.findings.problem(path, `is not a known name${near === undefined ? "." : `; did you mean "${near}"?`}`);
   }

@@ -1,4 +1,5 @@
 import { TollgateError } from "../../base/errors.ts";
+import { nearestName } from "../../base/nearest.ts";
 import type { RecordKind } from "../../domain/scopes/records.ts";
 
 const LIMITS = ["spend", "max_budget", "soft_budget", "budget_duration", "budget_limits", "rpm_limit", "tpm_limit", "max_parallel_requests", "model_rpm_limit", "model_tpm_limit", "model_max_budget", "models", "blocked", "metadata"];
@@ -45,7 +46,7 @@ export function sortFields(kind: RecordKind, body: Readonly<Record<string, unkno
       throw new TollgateError("unsupported_field", `${field} limits money or access and has no function yet, so it is not accepted. Leave it out.`, { param: field });
     }
     if (!STORED.has(field)) {
-      const near = nearest(field, [...used, ...STORED]);
+      const near = nearestName(field, [...used, ...STORED]);
       throw new TollgateError("unknown_field", `${shown(field)} is not a known field.${near === undefined ? "" : ` Did you mean ${near}?`}`, { param: field.slice(0, 64) });
     }
     stored[field] = value;
@@ -69,32 +70,4 @@ function isEmpty(value: unknown): boolean {
 
 function shown(field: string): string {
   return JSON.stringify(field.length > 40 ? `${field.slice(0, 40)}…` : field);
-}
-
-function nearest(field: string, known: readonly string[]): string | undefined {
-  if (field.length > 64) return undefined;
-  let best: string | undefined;
-  let least = Math.max(2, Math.floor(field.length / 3)) + 1;
-  for (const name of known) {
-    const steps = distance(field, name);
-    if (steps < least) {
-      least = steps;
-      best = name;
-    }
-  }
-  return best;
-}
-
-/** Insertions, deletions and replacements between two texts. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }
