@@ -142,6 +142,15 @@ test("the others together are broken off where they are more than the dearest; w
   expect(few.svg.match(new RegExp(`fill="${PALETTES.light.bar}"`, "g"))?.length).toBe(2);
 });
 
+test("every text of every chart is set in the same face, also where the drawing stands alone", async () => {
+  const burn = burnDownOf(days(10), { budget: "9000", to: "2025-10-31" });
+  for (const { svg } of [await plotDailyCosts(days(30), { path: file("face.svg") }), await plotModelComparison(models(5), { path: file("face.svg") }), await plotBudgetBurnDown(burn, { path: file("face.svg") })]) {
+    const faces = [...svg.matchAll(/<text ([^>]*)>/g)].map(([, attributes = ""]) => /font-family:([^;"]+)/.exec(attributes)?.[1] ?? "none");
+    expect(new Set(faces).size, [...new Set(faces)].join(" / ")).toBe(1);
+    expect(faces[0]).toMatch(/^Inter,/);
+  }
+});
+
 test("no spend is drawn as such", async () => {
   for (const chart of [await plotDailyCosts([], { path: file("e.svg") }), await plotDailyCosts([{ date: "2026-11-24", cost: 0 }], { path: file("e.svg") }), await plotCostByUser([], { path: file("e.png") })]) expect(chart.svg).toContain(">No spend in this period<");
 });

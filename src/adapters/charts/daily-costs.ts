@@ -40,7 +40,7 @@ export function dailyCostsSvg(rows: readonly DayRow[], options: DrawingOptions =
       const all = Math.max(...amounts.map((amount) => textWidth(amount, SIZE))) + 8 <= plot / days.length;
       return {
         grid: { left, right: PADDING, top: HEAD_HEIGHT + 12, bottom: 44, containLabel: false, outerBoundsMode: "none" },
-        xAxis: { type: "category", data: dates, axisLine: { lineStyle: { color: palette.muted } }, axisTick: { alignWithLabel: true, interval: (index: number) => labels.has(index), lineStyle: { color: palette.muted } }, axisLabel: { interval: (index: number) => labels.has(index), formatter: (_: string, index: number) => labels.get(index) ?? "", color: palette.muted, fontSize: SIZE, fontFamily: "inherit", hideOverlap: false, showMinLabel: null, showMaxLabel: null } },
+        xAxis: { type: "category", data: dates, axisLine: { lineStyle: { color: palette.muted } }, axisTick: { alignWithLabel: true, interval: (index: number) => labels.has(index), lineStyle: { color: palette.muted } }, axisLabel: { interval: (index: number) => labels.has(index), formatter: (_: string, index: number) => labels.get(index) ?? "", color: palette.muted, fontSize: SIZE, hideOverlap: false, showMinLabel: null, showMaxLabel: null } },
         yAxis: { type: "value", min: scale.least, max: scale.most, interval: scale.step, axisLabel: { formatter: (mark: number) => scale.text(mark), color: palette.muted, fontSize: SIZE }, splitLine: { lineStyle: { color: palette.grid } } },
         series: [{
           type: "bar", silent: true, barMaxWidth: 64, barCategoryGap: plot / days.length < 4 ? "0%" : days.length > 100 ? "10%" : "28%", itemStyle: { color: palette.bar, borderRadius: days.length > 100 ? 0 : [2, 2, 0, 0] },

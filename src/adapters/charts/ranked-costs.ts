@@ -1,4 +1,4 @@
-import { costOfRow, exactText, inCurrency, nanoText } from "../../domain/analytics/amounts.ts";
+import { costOfRow, exactText, inCurrency, nanoText, percentText } from "../../domain/analytics/amounts.ts";
 import { largest } from "../../domain/analytics/largest.ts";
 import type { Costs } from "../../domain/analytics/rows.ts";
 import { canvasOf, invalid, type DrawingOptions } from "./chart-options.ts";
@@ -45,7 +45,7 @@ export function rankedCostsSvg(rows: readonly RankedRow[], noun: "model" | "user
     chart: bars.every((bar) => bar.cost === 0n) ? undefined : (palette) => {
       const names = bars.map((bar) => fitted(bar.name, SIZE, width * 0.3));
       const amounts = bars.map((bar) => amountOf(bar.cost));
-      const shares = bars.map((bar) => shareText(bar.cost, total));
+      const shares = bars.map((bar) => percentText(bar.cost, total) ?? "");
       const details = width < 640 ? bars.map(() => "") : bars.map((bar) => detailOf(bar, noun, amountOf));
       const widest = (texts: readonly string[], size = SIZE): number => Math.max(0, ...texts.map((text) => textWidth(text, size)));
       const columns = [widest(names), widest(amounts), widest(shares), widest(details, 12)] as const;
@@ -82,13 +82,6 @@ export function rankedCostsSvg(rows: readonly RankedRow[], noun: "model" | "user
 function breakMark(x: number, y: number, height: number, background: string): unknown {
   const cut = (at: number): unknown => ({ type: "polygon", silent: true, z: 10, shape: { points: [[at, y + height / 2 + 2], [at + 7, y - height / 2 - 2], [at + 11, y - height / 2 - 2], [at + 4, y + height / 2 + 2]] }, style: { fill: background } });
   return { type: "group", silent: true, z: 10, children: [cut(x), cut(x + 9)] };
-}
-
-/** To a tenth of a percent; what is not nothing never reads as nothing. */
-function shareText(cost: bigint, total: bigint): string {
-  if (total <= 0n) return "";
-  const tenths = (cost * 1_000n) / total;
-  return cost > 0n && tenths === 0n ? "< 0.1 %" : `${(Number(tenths) / 10).toFixed(1)} %`;
 }
 
 function barsOf(rows: readonly RankedRow[], most: number): Bar[] {

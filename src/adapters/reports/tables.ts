@@ -1,4 +1,4 @@
-import { amountText, costOfRow } from "../../domain/analytics/amounts.ts";
+import { amountText, costOfRow, percentText } from "../../domain/analytics/amounts.ts";
 import { largest } from "../../domain/analytics/largest.ts";
 import type { CostReport } from "../../domain/analytics/report.ts";
 import type { Costs, Efficiency } from "../../domain/analytics/rows.ts";
@@ -87,7 +87,5 @@ function otherLine(rest: readonly Costs[], total: Costs, model: boolean): string
 const partOf = (row: Costs, total: Costs): string => percent(cost(row), cost(total));
 
 function percent(part: bigint, all: bigint): string {
-  if (all <= 0n) return "–";
-  const tenths = (part * 1_000n) / all;
-  return part > 0n && tenths === 0n ? "< 0.1 %" : `${(Number(tenths) / 10).toFixed(1)} %`;
+  return percentText(part, all) ?? "–";
 }

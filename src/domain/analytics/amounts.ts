@@ -78,3 +78,10 @@ export function costOfRow(row: { readonly costExact?: string | undefined; readon
   if (nano === undefined) throw new TollgateError("invalid_request", `${param} must say its dollars: costExact as decimal text, or cost as a number.`, { param });
   return nano;
 }
+
+/** A part of a whole to a tenth of a percent; what is not nothing never reads as nothing. `undefined` where there is no whole. @example percentText(1n, 3n) // "33.3 %" */
+export function percentText(part: bigint, whole: bigint): string | undefined {
+  if (whole <= 0n) return undefined;
+  const tenths = divideHalfEven(part * 1_000n, whole);
+  return part > 0n && tenths === 0n ? "< 0.1 %" : `${(Number(tenths) / 10).toFixed(1)} %`;
+}

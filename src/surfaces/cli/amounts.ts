@@ -1,4 +1,5 @@
 import { formatNanoUsd } from "../../base/money.ts";
+import { percentText } from "../../domain/analytics/amounts.ts";
 
 /** Thousands are grouped, every digit is kept. @example dollars(1_234_500_100_000n) // "$1,234.5001" */
 export function dollars(nanoUsd: bigint, decimals = 2): string {
@@ -18,11 +19,9 @@ export function count(value: number): string {
   return grouped(String(value));
 }
 
-/** The part of a whole, to a tenth of a percent; what is not nothing never reads as nothing. */
+/** The part of a whole, to a tenth of a percent; nothing where there is no whole. */
 export function share(part: bigint, whole: bigint): string {
-  if (whole <= 0n) return "";
-  const tenths = (part * 1_000n) / whole;
-  return part > 0n && tenths === 0n ? "< 0.1 %" : `${(Number(tenths) / 10).toFixed(1)} %`;
+  return percentText(part, whole) ?? "";
 }
 
 function grouped(digits: string): string {
