@@ -1,1 +1,1 @@
-export { exportCosts, type ExportFormat, type ExportOptions, type ExportResult } from "./app/books/export-costs.ts";
+export { exportCosts, type ExportFormat, type ExportOptions, type ExportResult, type WritableLike } from "./app/books/export-costs.ts";

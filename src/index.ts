@@ -41,6 +41,7 @@ export type { Forecast } from "./domain/alerts/forecast.ts";
 export type { Notifier, SendResult } from "./domain/alerts/notifier.ts";
 export type { DeliveryRecord } from "./domain/alerts/outbox.ts";
 export type { AlertThresholds, AnomalyOptions, MonitorBudget } from "./surfaces/sdk/monitor-rules.ts";
+export type { CostReport, ReportFinding, ReportForecast } from "./domain/analytics/report.ts";
 export type { ReportFormat } from "./app/books/report-formats.ts";
 export { MemoryCache } from "./adapters/cache/memory/memory-cache.ts";
 export { SqliteCache, type SqliteCacheOptions } from "./adapters/cache/sqlite/sqlite-cache.ts";

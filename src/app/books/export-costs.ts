@@ -16,11 +16,17 @@ import { CostAnalyzer } from "./cost-analyzer.ts";
 
 export type ExportFormat = "csv" | "jsonl" | "parquet";
 
+/** Node's `stream.Writable`, said so that these types can be read without those of Node. */
+export interface WritableLike {
+  readonly destroyed: boolean;
+  write(bytes: Uint8Array): boolean;
+}
+
 export interface ExportOptions extends AnalysisQuery {
   /** The file; its ending names the format where `format` does not, and `.gz` compresses. */
   readonly path?: string | undefined;
   /** Instead of a file. It is not ended. */
-  readonly stream?: Writable | undefined;
+  readonly stream?: WritableLike | undefined;
   readonly format?: ExportFormat | undefined;
   /** Names of columns, in order; all if absent. */
   readonly columns?: readonly string[] | undefined;
@@ -142,7 +148,8 @@ async function gzipped(sink: Sink, write: (sink: Sink) => Promise<ExportResult>)
   return result;
 }
 
-function streamSink(stream: Writable): Sink {
+function streamSink(target: WritableLike): Sink {
+  const stream = target as Writable;
   return async (bytes) => {
     if (stream.destroyed) throw new TollgateError("file_unwritable", "The stream was closed before the export ended.", { param: "stream", cause: stream.errored });
     if (!stream.write(bytes)) await once(stream, "drain");

@@ -41,8 +41,10 @@ export interface Budget {
 }
 
 export type UpdateCost =
-  | { readonly user: string; readonly response?: unknown; /** The same, as LiteLLM calls it. */ readonly completionObj?: unknown; readonly model?: string }
-  | { readonly user: string; readonly model: string; readonly inputText: string; readonly outputText: string };
+  | { readonly user: string; readonly response: unknown; readonly completionObj?: undefined; readonly model?: string | undefined; readonly inputText?: undefined; readonly outputText?: undefined }
+  /** The same, as LiteLLM calls it. */
+  | { readonly user: string; readonly completionObj: unknown; readonly response?: undefined; readonly model?: string | undefined; readonly inputText?: undefined; readonly outputText?: undefined }
+  | { readonly user: string; readonly model: string; readonly inputText: string; readonly outputText: string; readonly response?: undefined; readonly completionObj?: undefined };
 
 export interface UpdatedCost {
   /** Dollars of this call. */

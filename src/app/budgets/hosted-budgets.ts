@@ -96,7 +96,7 @@ export class HostedBudgets implements BudgetPlace {
 
   async update(update: UpdateCost): Promise<{ cost: number; posted: boolean }> {
     const { user } = update;
-    if ("inputText" in update) {
+    if (update.inputText !== undefined) {
       const { model, inputText, outputText } = update;
       const [input, output] = await Promise.all([this.tollgate.tokenCounter({ model, text: inputText }), this.tollgate.tokenCounter({ model, text: outputText })]);
       return this.charge({ user, model, usage: { prompt_tokens: input.tokens, completion_tokens: output.tokens, total_tokens: input.tokens + output.tokens } }, undefined);

@@ -75,7 +75,7 @@ export class LocalBudgets implements BudgetPlace {
   async update(update: UpdateCost): Promise<{ cost: number; posted: boolean }> {
     const { user } = update;
     await this.existing(user);
-    if ("inputText" in update) {
+    if (update.inputText !== undefined) {
       const { model, inputText, outputText } = update;
       const [input, output] = await Promise.all([this.tollgate.tokenCounter({ model, text: inputText }), this.tollgate.tokenCounter({ model, text: outputText })]);
       const usage = { prompt_tokens: input.tokens, completion_tokens: output.tokens, total_tokens: input.tokens + output.tokens };
