@@ -16,6 +16,10 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const NOW = Date.parse("2026-11-02T15:30:00Z");
 
+test.each([[{ path: "costs.db" }], [{}], [7], [null]])("what keeps no books is refused with what to give instead: %j", (of) => {
+  expect(() => new CostAnalyzer(of as never)).toThrow(expect.objectContaining({ code: "config_invalid", message: expect.stringContaining("CostTracker") }));
+});
+
 /** One entry a line: instant, user, tags, model, nano-dollars. */
 const SCENARIO = `
 2026-10-31T23:00:00Z ann a   m 1000000001

@@ -1,3 +1,4 @@
+import { TollgateError } from "../../base/errors.ts";
 import { Analysis, type AnalysisQuery, type Comparison, type DayCosts, type HourCosts, type LabelCosts, type TopQuery } from "../../domain/analytics/analysis.ts";
 import { withIds } from "../../domain/analytics/aliases.ts";
 import type { Dimension } from "../../domain/analytics/dimension.ts";
@@ -44,6 +45,9 @@ export class CostAnalyzer {
   private opened: Promise<Analysis> | undefined;
 
   constructor(of: string | HasCosts = "costs.db", options: CostAnalyzerOptions = {}) {
+    if (typeof of !== "string" && typeof of?.costs !== "function") {
+      throw new TollgateError("config_invalid", 'A CostAnalyzer is made of a file ("costs.db"), a gateway\'s URL, or what keeps books, such as a CostTracker.', { param: "of" });
+    }
     this.of = of;
     if (typeof of !== "string") of.keepEntries?.();
     this.options = options;
