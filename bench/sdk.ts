@@ -20,10 +20,10 @@ interface Scenario {
   readonly way: string;
   readonly place: "none" | "memory" | "SQLite";
   /** The bare way that it is compared with. */
-  readonly over: "fetch" | "openai";
+  readonly over: string;
 }
 
-const SCENARIOS: readonly Scenario[] = [
+const PLAIN: readonly Scenario[] = [
   { way: "fetch", place: "none", over: "fetch" },
   { way: "track(fetch)", place: "memory", over: "fetch" },
   { way: "track(fetch)", place: "SQLite", over: "fetch" },
@@ -33,6 +33,7 @@ const SCENARIOS: readonly Scenario[] = [
   { way: "completion", place: "memory", over: "openai" },
   { way: "completion", place: "SQLite", over: "openai" },
 ];
+const SCENARIOS: readonly Scenario[] = [...PLAIN, ...PLAIN.map(({ way, place, over }) => ({ way: `${way}, streamed`, place, over: `${over}, streamed` }))];
 
 const upstream = fork(fileURLToPath(new URL("upstream.ts", import.meta.url)));
 const [{ port }] = (await once(upstream, "message")) as [{ port: number }];
