@@ -82,6 +82,26 @@ test("every command that reads costs says over a running gateway's URL what it s
   }
 });
 
+test("report --by day: every day so far, also those without costs, none to come; what cannot be a period is refused in one sentence", async () => {
+  const now = Date.now();
+  const date = (days: number): string => new Date(now + days * DAY_MS).toISOString().slice(0, 10);
+  ledger.write([{ at: now - 3 * DAY_MS, cost: usd(1) }, { at: now - 1_000, cost: usd(2) }]);
+  const days = async (argv: readonly string[]): Promise<unknown> => ((await json(["report", "--by", "day", ...argv])) as { rows: { day: string; cost_usd: string }[] }).rows.map((row) => `${row.day} ${row.cost_usd}`);
+  const all = [`${date(-3)} 1`, `${date(-2)} 0`, `${date(-1)} 0`, `${date(0)} 2`];
+  expect(await days([])).toEqual(all);
+  expect(await days(["--from", date(-3), "--to", date(400)])).toEqual(all);
+  expect(await days(["--days", "2"])).toEqual(all.slice(2));
+  expect(await days(["--from", date(5)])).toEqual([]);
+  for (const [argv, code, sentence] of [
+    [["--time-zone", "Mars/Base"], 1, "invalid_time_zone: "], [["--from", "2026-02-30"], 2, "--from must be a date"], [["--to", "2026-11-24T10:00:00"], 2, "--to must be a date"], [["--days", "36501"], 2, "--days must be a whole number"],
+    [["--days", "1e2"], 2, "--days must be a whole number"], [["--user", "a", "--customer", "b"], 2, "two names of one thing"], [["--by", "users"], 2, "Allowed choices"],
+  ] as const) {
+    const run = await runCli(["report", ...argv, "--data", ledger.folder]);
+    expect([run.code, run.stdout], argv.join(" ")).toEqual([code, ""]);
+    expect(run.stderr).toContain(sentence);
+  }
+});
+
 test("top on a terminal: no more rows than it has, and the total is of all", () => {
   let text = "";
   const sums = { costExact: "1", requests: 1 };
