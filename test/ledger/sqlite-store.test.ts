@@ -114,3 +114,10 @@ test("a file that is no ledger, and one of a newer version, are refused by name"
   database.close();
   expect(() => openForWriting(path)).toThrowError(expect.objectContaining({ code: "ledger_newer" }));
 });
+
+test("GATE 8.3: entries have one index beside their ids, and a small one of adjustments alone: each costs every request", () => {
+  const database = openForWriting(path);
+  const indexes = database.prepare("SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'entries' AND sql IS NOT NULL ORDER BY name").all();
+  database.close();
+  expect(indexes.map(({ sql }) => sql)).toEqual(["CREATE INDEX adjustments ON entries (counter, id) WHERE counter IS NOT NULL", "CREATE INDEX entries_by_key ON entries (key_id, id)"]);
+});

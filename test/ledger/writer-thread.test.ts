@@ -71,3 +71,20 @@ test("a thread that ended and was not replaced yet keeps nobody from closing", a
   const waits = thread.call({ type: "commit" });
   await Promise.all([expect(waits).rejects.toThrow(), thread.close()]);
 });
+
+test("GATE 8.2: a batch is committed at 1,000 rows at once, and fewer rows after 200 ms", async () => {
+  const commits: { sequence: number; afterMs: number }[] = [];
+  let begunMs = 0;
+  const thread = new WriterThread(path, { committed: (sequence) => commits.push({ sequence, afterMs: performance.now() - begunMs }), problem: (error) => { throw error; } });
+  await thread.call({ type: "load" });
+  begunMs = performance.now();
+  thread.write(batch(1));
+  await until(() => commits.length === 1, "the one row is committed");
+  expect(commits[0]?.afterMs).toBeGreaterThan(150);
+  for (let index = 2; index <= 3_001; index += 1) thread.write(batch(index));
+  // Behind what is full already nothing waits for a time to pass: each of these commits has a thousand rows at most.
+  await until(() => commits.at(-1)?.sequence === 3_001, "all are committed");
+  const sizes = commits.slice(1).map(({ sequence }, at) => sequence - (commits[at]?.sequence ?? 0));
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
+  await thread.close();
+});

@@ -52,3 +52,21 @@ test("7.2 a correction changes what the window holds only while it is in the win
   expect(counter.at(60_000)).toBe(0n);
   expect(counter.empty).toBe(true);
 });
+
+test("7.1 a burst of more requests than are kept apart counts fully until its latest is a minute old", () => {
+  const counter = new SlidingCounter(60_000);
+  // 200 within 400 ms: from the 65th on they are gathered by quarters of a second.
+  for (let index = 0; index < 200; index += 1) {
+    counter.at(index * 2);
+    counter.add(index * 2, 1n);
+  }
+  let before = 200n;
+  for (let now = 60_000; now <= 60_400; now += 1) {
+    const held = counter.at(now);
+    const inWindow = BigInt(Math.max(0, 200 - Math.floor((now - 60_000) / 2) - 1));
+    expect(held >= inWindow).toBe(true);
+    expect(held <= before).toBe(true);
+    before = held;
+  }
+  expect(before).toBe(0n);
+});
