@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { CostAnalyzer } from "../../src/app/books/cost-analyzer.ts";
 import { CostMonitor } from "../../src/app/books/cost-monitor.ts";
 import { renderHtmlReport, renderMarkdownReport, renderTextReport } from "../../src/charts.ts";
+import { runCli } from "../support/run-cli.ts";
 import { TestLedger, usd } from "./ledger.ts";
 
 let ledger: TestLedger;
@@ -39,6 +40,24 @@ test("budgets of a monitor are in every format, with a burn-down chart in the pa
   const html = await watching.generateReport({ days: 7, format: "html" });
   expect(html.match(/budgetBurnDown/g)?.length).toBe(2);
   for (const format of ["text", "markdown", "html"] as const) expect(await watching.generateReport({ days: 7, format })).toMatch(/all of it[^\n]*\$120\.00[^\n]*\$108\.00[^\n]*90\.0 %[^\n]*\$12\.00/);
+});
+
+test("tollgate report --out: the whole report in a file whose ending says how, with the configuration's budgets; never over a file unless told to", async () => {
+  const config = join(ledger.folder, "tollgate.yaml");
+  writeFileSync(config, "tollgate:\n  monitor:\n    budgets:\n      - { name: board, max_budget: 500, budget_duration: yearly }\n");
+  const period = ["--from", "2026-11-01", "--to", "2026-11-24", "--data", ledger.folder, "--config", config];
+  for (const [ending, text] of [["html", /<!doctype html>[\s\S]*Budget board/], ["md", /^# Cost report[\s\S]*\| board \|/], ["txt", /^Cost report\n=+[\s\S]*\nboard /], ["json", /"costExact": "108"/]] as const) {
+    const path = join(ledger.folder, `r.${ending}`);
+    const run = await runCli(["report", "--out", path, ...period]);
+    expect([run.code, run.stderr, JSON.parse(run.stdout)]).toMatchObject([0, "", { path }]);
+    expect(readFileSync(path, "utf8")).toMatch(text);
+    expect(readFileSync(path, "utf8")).toContain("108");
+    const again = await runCli(["report", "--out", path, ...period]);
+    expect([again.code, again.stderr]).toEqual([2, `usage: ${path} exists. Choose another name, or say --force.\n`]);
+    expect((await runCli(["report", "--out", path, "--force", ...period])).code).toBe(0);
+  }
+  expect(await runCli(["report", "--out", "r.pdf", ...period])).toMatchObject({ code: 2, stderr: expect.stringContaining("--out must end in .html, .md, .txt, .json") as string });
+  expect(await runCli(["report", "--out", join(ledger.folder, "none", "r.html"), ...period])).toMatchObject({ code: 1, stderr: expect.stringMatching(/^file_unwritable: /) as string });
 });
 
 test("text for a terminal aligns its columns, and a name can neither move the cursor nor begin a line", async () => {

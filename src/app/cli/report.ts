@@ -6,7 +6,7 @@ import { DIMENSION_NAMES, filterOf } from "../../surfaces/cli/filter.ts";
 import { periodOf } from "../../surfaces/cli/period.ts";
 import type { ReportOptions } from "../../surfaces/cli/program.ts";
 import { printReport, type SpendRow } from "../../surfaces/cli/report.ts";
-import type { Terminal } from "../../surfaces/cli/terminal.ts";
+import { wantsJson, writeJson, type Terminal } from "../../surfaces/cli/terminal.ts";
 import type { CostAnalyzer } from "../books/cost-analyzer.ts";
 import { analyzerOf } from "./analyzer-of.ts";
 import { startCommand } from "./command-prefix.ts";
@@ -18,6 +18,12 @@ export async function reportCosts(options: ReportOptions, terminal: Terminal): P
   const query = { from: period.span.from, to: period.span.to, filter: filterOf(options) };
   const analyzer = analyzerOf(options, period.timeZone);
   try {
+    if (options.out !== undefined) {
+      const { path, format } = await (await import("./report-file.ts")).writeReport(analyzer, query, { ...options, out: options.out });
+      if (wantsJson(terminal, options)) writeJson(terminal, { path, format });
+      else terminal.out(`The report is in ${path}.\n`);
+      return;
+    }
     const [total, rows] = await Promise.all([analyzer.total(query), by === "day" ? daysSoFar(analyzer, query) : analyzer.by(DIMENSION_NAMES[by], query)]);
     printReport(terminal, { by, period, total: rowOf("total", total), rows: rows.map((row) => ("date" in row ? rowOf(row.date, row) : rowOf(row.id ?? "", row, labelOf(row)))) }, options);
   } catch (error) {

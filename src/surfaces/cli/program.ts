@@ -34,6 +34,9 @@ export interface ReportOptions extends Place, PeriodOptions, FilterOptions {
   readonly json?: boolean;
   readonly chart?: boolean;
   readonly ascii?: boolean;
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly config?: string;
 }
 
 export interface DemoOptions {
@@ -152,6 +155,7 @@ function build(application: Application, terminal: Terminal, state: { exit: numb
   withFilter(withPeriod(json(remote(program.command("report").description("what was spent, and on what")))
     .addOption(new Option("--by <what>", "group by").choices(GROUPINGS).default("model"))))
     .option("--chart", "bars below the table").option("--ascii", "bars without Unicode")
+    .option("--out <file>", "instead the whole report, with charts, forecast and alerts, in a file: .html, .md, .txt or .json").option("--force", "replace a file that exists").option("--config <file>", "limits and budgets of tollgate.monitor for it (default: tollgate.yaml, if there is one)")
     .action((options: ReportOptions) => application.report(options));
 
   withFilter(withPeriod(json(remote(program.command("export").description("entries of the ledger as CSV, JSON lines or Parquet, exact to the last digit")))
