@@ -88,6 +88,10 @@ function compareWithBill(rows: readonly Row[], mock: MockProvider): { exact: num
   return { exact, crashed: rows.filter((row) => row.estimated === "crashed").length };
 }
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const answersOf = ({ plain, stream, refused }: { readonly plain: number; readonly stream: number; readonly refused: number }): number => plain + stream + refused;
+
 test("promise 3: after each of 20 kills at random instants under plain and streamed load ledger, counters, roll-ups and the provider's bill agree, and no budget is passed", { timeout: 120_000 }, async () => {
   const seed = Math.floor(Math.random() * 1e9);
   console.log(`seed ${seed}`);
@@ -108,6 +112,7 @@ test("promise 3: after each of 20 kills at random instants under plain and strea
       expect(await read(url, "/v1/tollgate/audit"), `after ${round} kills, seed ${seed}`).toMatchObject({ agree: true, firstDifference: null });
       const exited = new Promise((resolve) => child.on("exit", resolve));
       let killed = false;
+      const before = answersOf(answered);
       const workers = Array.from({ length: 8 }, async (_, worker) => {
         const stream = worker % 2 === 1;
         while (!killed) {
@@ -119,14 +124,17 @@ test("promise 3: after each of 20 kills at random instants under plain and strea
           else if (response !== undefined && response.status !== 200) answered.refused += 1;
         }
       });
-      await new Promise((resolve) => setTimeout(resolve, 20 + random() * 150));
+      // In the thick of it also where the machine is slow: after some answers, and then some random milliseconds.
+      const enough = before + Math.floor(random() * 40);
+      while (answersOf(answered) < enough) await pause(1);
+      await pause(random() * 50);
       killed = true;
       child.kill("SIGKILL");
       await exited;
       await Promise.all(workers);
     }
-    expect(answered.plain).toBeGreaterThan(100);
-    expect(answered.stream).toBeGreaterThan(30);
+    expect(answered.plain).toBeGreaterThan(20);
+    expect(answered.stream).toBeGreaterThan(20);
     const { child, url } = await start(config, data);
     const audit = await read(url, "/v1/tollgate/audit");
     expect(audit).toMatchObject({ agree: true, firstDifference: null });
