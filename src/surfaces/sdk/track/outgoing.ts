@@ -47,7 +47,7 @@ export function outgoing(input: FetchInput, init: FetchInit | undefined, url: UR
     send(fetch, body, signal) {
       const { duplex: _, ...rest } = (init ?? {}) as FetchInit & { duplex?: unknown };
       const ofRequest = isRequest(input) ? { redirect: input.redirect, keepalive: input.keepalive, credentials: input.credentials } : {};
-      return fetch(url.href, { ...ofRequest, ...rest, method: "POST", headers, body: body as Uint8Array<ArrayBuffer>, signal });
+      return fetch(url.href, { ...ofRequest, ...rest, method: "POST", headers, body: headers.has("content-type") ? asText(body) : (body as Uint8Array<ArrayBuffer>), signal });
     },
     pass(fetch, given, options) {
       return others === undefined ? fetch(given, options) : fetch(given, { ...options, headers: others });
@@ -63,6 +63,17 @@ export function outgoing(input: FetchInput, init: FetchInit | undefined, url: UR
 
 export function signalOf(input: FetchInput, init: FetchInit | undefined): AbortSignal | undefined {
   return init?.signal === null ? undefined : (init?.signal ?? (isRequest(input) ? input.signal : undefined));
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The same bytes as a text where they are one: the `fetch` of Node 22 cannot send bytes a second time, to where a redirect points. */
+function asText(body: Uint8Array): string | Uint8Array<ArrayBuffer> {
+  try {
+    return utf8.decode(body);
+  } catch {
+    return body as Uint8Array<ArrayBuffer>;
+  }
 }
 
 /** What `fetch` says of a body whose type nobody says; it would say nothing of the bytes that are sent instead. */
