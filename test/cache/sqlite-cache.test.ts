@@ -91,7 +91,7 @@ describe("a file of answers", () => {
     expect(await textOf(cache, 1)).toBe("one");
     const before = performance.now();
     await expect(cache.set(keyOf(2), answerOf("two"), NOW)).rejects.toThrow("locked");
-    expect(performance.now() - before).toBeLessThan(900);
+    expect(performance.now() - before).toBeLessThan(4_000);
     other.exec("ROLLBACK");
     other.close();
     await cache.set(keyOf(2), answerOf("two"), NOW);

@@ -60,7 +60,7 @@ describe("successCallbacks", () => {
     ];
     const started = performance.now();
     const response = await tollgate.completion({ model: MODEL, messages: HELLO });
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
     expect(response.choices).toHaveLength(1);
     await expect.poll(() => told.length).toBe(2);
     await pause(10);

