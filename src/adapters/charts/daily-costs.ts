@@ -62,5 +62,6 @@ function edge(index: number, each: number, labelWidth: number, count: number): R
 export function notesOf(rows: readonly Partial<Pick<Costs, "estimatedEntries" | "unpricedEntries">>[]): string[] {
   const sum = (name: "estimatedEntries" | "unpricedEntries"): number => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
   const [estimated, unpriced] = [sum("estimatedEntries"), sum("unpricedEntries")];
-  return [...(estimated > 0 ? [`${estimated.toLocaleString("en")} entries estimated`] : []), ...(unpriced > 0 ? [`${unpriced.toLocaleString("en")} entries without a price`] : [])];
+  const entries = (count: number): string => `${count.toLocaleString("en")} ${count === 1 ? "entry" : "entries"}`;
+  return [...(estimated > 0 ? [`${entries(estimated)} estimated`] : []), ...(unpriced > 0 ? [`${entries(unpriced)} without a price`] : [])];
 }

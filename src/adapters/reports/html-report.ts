@@ -1,5 +1,5 @@
 import type { CostReport, ReportFinding } from "../../domain/analytics/report.ts";
-import { amountOf, caveatsOf, changeText, tablesOf, type ReportTable } from "./tables.ts";
+import { amountOf, caveatsOf, changeText, periodOf, tablesOf, type ReportTable } from "./tables.ts";
 
 /** Drawings for a page: SVG documents whose colours are the variables of `rules`. */
 export interface ReportPictures {
@@ -17,12 +17,12 @@ h1{font-size:26px;margin:0}h2{font-size:18px;margin:36px 0 8px}p{margin:4px 0}.m
 figure{margin:20px 0;border:1px solid var(--tg-grid);border-radius:8px;overflow:hidden;break-inside:avoid}svg{display:block;width:100%;height:auto}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--tg-grid);white-space:nowrap}th:first-child,td:first-child{text-align:left;white-space:normal;min-width:10em;overflow-wrap:anywhere;unicode-bidi:isolate}thead th{color:var(--tg-muted);font-weight:500;font-size:13px}tbody th{font-weight:400}
 ul{padding-left:20px}li{margin:4px 0}li.critical strong,li.warning strong{color:var(--tg-projected)}details summary{cursor:pointer;color:var(--tg-muted);margin-bottom:8px}
-@media (max-width:720px){body{padding:20px 16px}h1{font-size:22px}figure{overflow-x:auto}figure svg{width:720px}}
+@media (max-width:720px){body{padding:20px 16px}h1{font-size:22px}.figures div{flex-basis:140px}figure{overflow-x:auto}figure svg{width:720px}}
 @media print{figure{border:none;margin:8px 0}body{padding:0;max-width:none;font-size:12px}thead{display:table-header-group}tr{break-inside:avoid}h2{break-after:avoid}}`;
 
 /** One page that needs nothing else: no script, no font, no image from anywhere. */
 export function htmlReport(report: CostReport, { svgs, rules }: ReportPictures): string {
-  const { period, total, title, timeZone } = report;
+  const { total, title, timeZone } = report;
   const figures: readonly (readonly [string, string])[] = [
     ["Total", amountOf(total)], ["Against the period before", changeText(report.comparison)],
     ["Requests", total.requests.toLocaleString("en")], ["Tokens", total.totalTokens.toLocaleString("en")],
@@ -31,7 +31,7 @@ export function htmlReport(report: CostReport, { svgs, rules }: ReportPictures):
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escaped(title)}</title><style>${rules}${STYLE}</style></head><body>
-<header><h1>${escaped(title)}</h1><p class="muted">${escaped(period.first)} to ${escaped(period.last)} · ${escaped(timeZone)} · made ${new Date(report.madeAt).toISOString().slice(0, 16).replace("T", " ")} UTC</p></header>
+<header><h1>${escaped(title)}</h1><p class="muted">${escaped(periodOf(report))} · ${escaped(timeZone)} · made ${new Date(report.madeAt).toISOString().slice(0, 16).replace("T", " ")} UTC</p></header>
 <main><dl class="figures">${figures.map(([name, value]) => `<div><dt>${name}</dt><dd>${escaped(value)}</dd></div>`).join("")}</dl>
 ${caveatsOf(report).map((line) => `<p class="muted">${escaped(line)}</p>`).join("\n")}
 ${findings("Alerts", report.alerts)}${findings("Anomalies", report.anomalies)}${report.forecast === undefined ? "" : `<section><h2>Forecast</h2><p>${escaped(report.forecast.text)}</p></section>`}

@@ -1,12 +1,12 @@
 import type { CostReport, ReportFinding } from "../../domain/analytics/report.ts";
-import { amountOf, caveatsOf, changeText, tablesOf, type ReportTable } from "./tables.ts";
+import { amountOf, caveatsOf, changeText, periodOf, tablesOf, type ReportTable } from "./tables.ts";
 
 /** A report as Markdown (tables as GitHub writes them). Names from outside are text, whatever they contain. */
 export function renderMarkdownReport(report: CostReport): string {
-  const { period, total } = report;
+  const { total } = report;
   const parts = [
     `# ${plain(report.title)}`,
-    `${period.first} to ${period.last} (${report.timeZone})`,
+    `${periodOf(report)} (${report.timeZone})`,
     `**${amountOf(total)}** for ${total.requests.toLocaleString("en")} requests and ${total.totalTokens.toLocaleString("en")} tokens; ${plain(changeText(report.comparison))} against the period before, up to the same point.`,
     ...caveatsOf(report).map((line) => `> ${line}`),
     ...findings("Alerts", report.alerts), ...findings("Anomalies", report.anomalies),

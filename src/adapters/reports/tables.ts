@@ -18,6 +18,11 @@ export interface ReportTable {
 const whole = (value: number): string => value.toLocaleString("en");
 const cost = (row: Costs): bigint => costOfRow(row, "row");
 
+/** The local dates of a report. @example "2026-11-01 to 2026-11-30" */
+export function periodOf({ period: { first, last } }: CostReport): string {
+  return first === last ? first : `${first} to ${last}`;
+}
+
 export function amountOf(row: Costs): string {
   return amountText(cost(row));
 }
@@ -32,8 +37,8 @@ export function changeText({ changeExact, changeShare }: CostReport["comparison"
 /** Everything that the amounts do not say. */
 export function caveatsOf({ total }: CostReport): string[] {
   return [
-    ...(total.estimatedEntries > 0 ? [`${whole(total.estimatedEntries)} entries are estimated: what they cost was not reported.`] : []),
-    ...(total.unpricedEntries > 0 ? [`${whole(total.unpricedEntries)} entries have no known price and count as $0.`] : []),
+    ...(total.estimatedEntries > 0 ? [total.estimatedEntries === 1 ? "1 entry is estimated: what it cost was not reported." : `${whole(total.estimatedEntries)} entries are estimated: what they cost was not reported.`] : []),
+    ...(total.unpricedEntries > 0 ? [total.unpricedEntries === 1 ? "1 entry has no known price and counts as $0." : `${whole(total.unpricedEntries)} entries have no known price and count as $0.`] : []),
     ...(total.failedRequests > 0 ? [`${whole(total.failedRequests)} of ${whole(total.requests)} requests failed.`] : []),
     ...(total.cacheHits > 0 ? [`${whole(total.cacheHits)} of ${whole(total.requests)} requests were answered from a cache, which saved ${amountText(costOfRow({ costExact: total.savedExact }, "saved"))}.`] : []),
   ];

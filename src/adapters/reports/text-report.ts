@@ -1,16 +1,16 @@
 import { cutToColumns, textColumns } from "../../base/text-columns.ts";
 import type { CostReport, ReportFinding } from "../../domain/analytics/report.ts";
-import { amountOf, caveatsOf, changeText, tablesOf, type ReportTable } from "./tables.ts";
+import { amountOf, caveatsOf, changeText, periodOf, tablesOf, type ReportTable } from "./tables.ts";
 
 /** Names longer than this are shortened, so that a table fits a terminal. */
 const NAME_WIDTH = 40;
 
 /** A report as plain text for a terminal: aligned columns, no colours. Names from outside cannot move the cursor or begin a line. */
 export function renderTextReport(report: CostReport): string {
-  const { period, total } = report;
+  const { total } = report;
   const parts = [
     heading(plain(report.title), "="),
-    `${period.first} to ${period.last} (${report.timeZone})`,
+    `${periodOf(report)} (${report.timeZone})`,
     `${amountOf(total)} for ${total.requests.toLocaleString("en")} requests and ${total.totalTokens.toLocaleString("en")} tokens; ${changeText(report.comparison)} against the period before, up to the same point.`,
     ...caveatsOf(report).map((line) => `Note: ${line}`),
     ...findings("Alerts", report.alerts), ...findings("Anomalies", report.anomalies),
