@@ -100,7 +100,7 @@ describe("a configuration that is refused", () => {
 });
 
 describe("a configuration that is read", () => {
-  it("has the documented defaults when there is none", () => {
+  it("5.5, 5.7, 7.4, 10.1, 10.2: has the documented defaults when there is none", () => {
     expect(loadConfig({ env: {} })).toEqual({
       models: [], globalBudget: {}, timeZone: "UTC", weekStart: 0, budgetExceededStatus: 422, tokenRateLimitType: "total", unpriced: "allow",
       onDisconnect: "drain", drainMs: 30_000, requestTimeoutMs: 600_000, idleTimeoutMs: 120_000, shutdownMs: 25_000, bodyLimitBytes: 10_485_760,
