@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TollgateError } from "../../base/errors.ts";
 import type { GatewayAddress } from "../../surfaces/cli/gateway-client.ts";
@@ -16,11 +16,13 @@ export function findGateway(place: Place): GatewayAddress {
   return place.key === undefined ? running : { url: running.url, key: place.key };
 }
 
-/** What `gateway.json` says, unless that gateway has died without a word. */
+/** What `gateway.json` says, unless that gateway has died without a word, or this folder is a copy of the one that it serves. */
 export function runningOn(folder: string): GatewayAddress | undefined {
   try {
-    const { url, pid } = JSON.parse(readFileSync(join(folder, "gateway.json"), "utf8")) as { url: string; pid: number };
-    return isAlive(pid) ? { url, key: readFileSync(join(folder, "master-key"), "utf8").trim() } : undefined;
+    const { url, pid, lock } = JSON.parse(readFileSync(join(folder, "gateway.json"), "utf8")) as { url: string; pid: number; lock?: number };
+    // The lock is asked for its number only: to open it could take it from its owner.
+    const own = lock === undefined || statSync(join(folder, "lock")).ino === lock;
+    return own && isAlive(pid) ? { url, key: readFileSync(join(folder, "master-key"), "utf8").trim() } : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lockDataFolder } from "../../adapters/stores/sqlite/lock.ts";
 import { TollgateError } from "../../base/errors.ts";
@@ -18,10 +18,13 @@ export function takeDataFolder(folder: string, closers: Closers): void {
   closers.add(() => lock.release());
 }
 
-/** Says in `DIR/gateway.json` who serves this folder, until the gateway stops: commands find it there. */
+/**
+ * Says in `DIR/gateway.json` who serves this folder, until the gateway stops: commands find it there. A copy of the
+ * folder says the same, so the lock's own number stands with it.
+ */
 export function announce(folder: string, url: string, closers: Closers): void {
   const path = join(folder, "gateway.json");
-  writeFileSync(path, `${JSON.stringify({ url, pid: process.pid })}\n`);
+  writeFileSync(path, `${JSON.stringify({ url, pid: process.pid, lock: statSync(join(folder, "lock")).ino })}\n`);
   closers.add(() => rmSync(path, { force: true }));
 }
 

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Dimension } from "../../../domain/analytics/dimension.ts";
 import type { EntriesQuery, SumsQuery } from "../../../domain/analytics/source.ts";
@@ -13,8 +14,24 @@ const send = (message: WorkerAnswer): void => parentPort?.postMessage(message);
 let reader: LedgerReader | undefined;
 let costs: CostReader | undefined;
 
+const { path } = workerData as { path: string };
+/** Which file was opened: one that was deleted is put back as another. */
+let inode: number | undefined;
+
+function ledger(): LedgerReader {
+  const now = statSync(path, { throwIfNoEntry: false })?.ino;
+  if (reader !== undefined && now !== undefined && now !== inode) {
+    reader.database.close();
+    reader = undefined;
+    costs = undefined;
+  }
+  inode = now ?? inode;
+  reader ??= new LedgerReader(openForReading(path));
+  return reader;
+}
+
 function call({ method, parameters }: ReaderRequest): unknown {
-  reader ??= new LedgerReader(openForReading((workerData as { path: string }).path));
+  const reader = ledger();
   if (method === "audit") return auditLedger(reader.database, parameters[0] as readonly Balance[] | undefined, () => send({ type: "begun" }));
   switch (method) {
     case "sums":

@@ -1,3 +1,5 @@
+import { existsSync, renameSync, rmSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { TollgateError } from "../../../base/errors.ts";
 import type { Batch } from "../../../domain/ledger/store.ts";
@@ -11,7 +13,8 @@ const LONGEST_RETRY_MS = 5_000;
 
 const answer = (message: WorkerAnswer): void => parentPort?.postMessage(message);
 
-let connection: { readonly writer: LedgerWriter; close(): void } | undefined;
+let connection: { readonly writer: LedgerWriter; readonly database: DatabaseSync; close(): void } | undefined;
+const { path } = workerData as { path: string };
 let pending: Batch[] = [];
 let pendingRows = 0;
 let timer: NodeJS.Timeout | undefined;
@@ -24,19 +27,38 @@ let deferred: WriterRequest[] = [];
 
 function writer(): LedgerWriter {
   if (connection === undefined) {
-    const database = openForWriting((workerData as { path: string }).path);
-    connection = { writer: new LedgerWriter(database), close: () => database.close() };
+    const database = openForWriting(path);
+    connection = { writer: new LedgerWriter(database), database, close: () => database.close() };
   }
   return connection.writer;
+}
+
+/**
+ * Somebody deleted the file under a running gateway. Until this connection closes all of it is still there, so it is
+ * written anew in its place; else everything would be gone with the process.
+ */
+function putBack(): void {
+  const { database } = connection as NonNullable<typeof connection>;
+  const rescued = `${path}.rescued`;
+  rmSync(rescued, { force: true });
+  database.prepare("VACUUM INTO ?").run(rescued);
+  database.close();
+  connection = undefined;
+  // What belongs to the deleted file must not be read as part of the new one.
+  for (const ending of ["-wal", "-shm"]) rmSync(`${path}${ending}`, { force: true });
+  renameSync(rescued, path);
+  answer({ type: "problem", error: errorText(new Error(`${path} was deleted while it was in use. It is put back with everything that was in it; a gateway must be stopped before its files are moved.`)) });
 }
 
 /** Commits what is pending. What failed stays pending and is tried again: nothing is dropped. */
 function commit(): boolean {
   clearTimeout(timer);
   timer = undefined;
-  if (pending.length > 0) {
+  const deleted = connection !== undefined && !existsSync(path);
+  if (pending.length > 0 || deleted) {
     try {
-      writer().write(pending);
+      if (deleted) putBack();
+      if (pending.length > 0) writer().write(pending);
     } catch (error) {
       failing = true;
       answer({ type: "problem", error: errorText(error) });
