@@ -41,6 +41,18 @@ tollgate: { log_level: silent }
 const billed = (): number => Number(provider.bill().totalNanoUsd) / 1e9;
 const call = { model: MODEL, messages, max_tokens: 50 };
 
+test("promise 2, hosted: a completion waits for money that other calls hold, up to its time-out; nothing is refused for good while money is free", async () => {
+  manager = await hosted();
+  await manager.createBudget({ user: "ann", totalBudget: "0.0003" });
+  provider.behave(() => ({ headDelayMs: 50, completionTokens: 5 }));
+  const results = await Promise.allSettled(Array.from({ length: 20 }, () => manager.completion({ user: "ann", model: MODEL, messages, max_tokens: 200 })));
+  expect(results.filter(({ status }) => status === "fulfilled").length).toBe(20);
+  expect(await manager.getCurrentCost("ann")).toBe(billed());
+  const hold = await manager.reserve({ user: "ann", model: MODEL, messages, maxTokens: 250 });
+  await expect(manager.completion({ user: "ann", model: MODEL, messages, max_tokens: 200, timeoutMs: 300 })).rejects.toMatchObject({ code: expect.stringMatching(/^(budget_held|budget_exceeded|upstream_timeout)$/) as string });
+  await hold.release();
+});
+
 describe.each([["local", async () => local()], ["hosted", hosted]] as const)("%s", (_kind, open) => {
   beforeEach(async () => {
     manager = await open();

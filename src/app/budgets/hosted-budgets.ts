@@ -23,6 +23,8 @@ const IDENTITY_AGE_MAX_MS = 3_000_000;
 const HISTORY_DAYS = 30;
 const HISTORY_REQUESTS_MIN = 5;
 const TIMEOUT_MS = 30_000;
+const CALL_TIMEOUT_MS = 600_000;
+const HELD_WAIT_MS = 100;
 
 type Answer = Readonly<Record<string, unknown>>;
 
@@ -32,6 +34,7 @@ export class HostedBudgets implements BudgetPlace {
   private readonly key: string;
   private readonly costs: GatewayCosts;
   private readonly tollgate: Tollgate;
+  private readonly timeoutMs: number;
   private readonly ids = new UlidSource((size) => randomBytes(size));
 
   /** @throws TollgateError `missing_key`, `config_invalid` */
@@ -42,6 +45,7 @@ export class HostedBudgets implements BudgetPlace {
     if (key === undefined || key === "") throw new TollgateError("missing_key", "A hosted BudgetManager needs the gateway's master key: pass apiKey, or set TOLLGATE_MASTER_KEY.", { param: "apiKey" });
     this.base = base.replace(/\/+$/, "");
     this.key = key;
+    this.timeoutMs = defaults?.timeoutMs ?? CALL_TIMEOUT_MS;
     this.costs = new GatewayCosts({ url: this.base, key });
     const { prices } = openCosts(undefined, processRegistry());
     this.tollgate = createTollgate({
@@ -58,9 +62,19 @@ export class HostedBudgets implements BudgetPlace {
     if ((await this.find(params.user)) === undefined) throw noBudget(params.user);
     const given = params as never as Parameters<Tollgate["completion"]>[0];
     const { user } = params;
-    return this.tollgate.completion(HEADER_SAFE.test(user)
+    const call = HEADER_SAFE.test(user)
       ? { ...given, extraHeaders: { ...given.extraHeaders, "x-litellm-customer-id": user } }
-      : { ...given, extraBody: { ...given.extraBody, user } });
+      : { ...given, extraBody: { ...given.extraBody, user } };
+    const until = Date.now() + (given.timeoutMs ?? this.timeoutMs);
+    for (;;) {
+      try {
+        return await this.tollgate.completion({ ...call, timeoutMs: Math.max(0, until - Date.now()) });
+      } catch (error) {
+        // The gateway does not wait for money that other calls hold; who asks it does.
+        if (BudgetExceededError.from(error)?.code !== "budget_held" || Date.now() >= until || given.signal?.aborted === true) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, HELD_WAIT_MS * (1 + Math.random())));
+    }
   }) as unknown as BudgetCompletion;
 
   async create({ user, totalBudget, duration, createdAt }: CreateBudget): Promise<Budget> {
