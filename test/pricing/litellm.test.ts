@@ -9,8 +9,8 @@ import { CUSTOM_PRICE_FIELDS, readCustomPrice, UNSUPPORTED_PRICE_FIELDS } from "
 import { loadLitellmMap, readLitellmMap } from "../../src/adapters/prices/litellm-map.ts";
 import { createPriceBook } from "../../src/adapters/prices/price-book.ts";
 import { TollgateError } from "../../src/base/errors.ts";
-import { formatDecimal, formatNanoUsd } from "../../src/base/money.ts";
-import { costOf } from "../../src/domain/pricing/cost.ts";
+import { divideUp, formatNanoUsd } from "../../src/base/money.ts";
+import { costOf, dearestTextRates, type Cost } from "../../src/domain/pricing/cost.ts";
 import type { Price, Rates } from "../../src/domain/pricing/price.ts";
 
 const IDENTITY = { id: "fast", provider: "openai", model: "my-model" };
@@ -88,11 +88,28 @@ describe("numbers", () => {
     }));
   });
 
-  test("more decimals are rounded half to even and noted; what is above zero stays above zero", () => {
-    const map = readLitellmMap({ m: { litellm_provider: "openai", input_cost_per_second: 0.0002833333333333333, input_cost_per_token: 2.5e-12, output_cost_per_token: 3.5e-12, cache_read_input_token_cost: 1e-14 } });
-    expect(pico(map.find("openai", ["m"])?.price?.rates ?? {})).toEqual({ second_in: 283_333_333n, input: 2n, output: 4n, cache_read: 1n });
-    expect(map.notes.length).toBe(4);
-    expect(formatDecimal(283_333_333n, 12)).toBe("0.000283333333");
+  test("finer prices than a pico-dollar are exact too, and charged exactly", () => {
+    const map = readLitellmMap({ m: { litellm_provider: "openai", input_cost_per_second: 0.0002833333333333333, input_cost_per_token: 1.2345678901234e-7, output_cost_per_token: "2.5e-13" } });
+    const price = map.find("openai", ["m"])?.price as Price;
+    expect(price.rates).toEqual({ second_in: { pico: 2_833_333_333_333_333n, per: 10_000_000n }, input: { pico: 12_345_678_901_234n, per: 100_000_000n }, output: { pico: 25n, per: 100n } });
+    expect(map.notes).toEqual([]);
+    expect(costOf(price, [{ dimension: "input", quantity: 1_000_000 }, { dimension: "output", quantity: 4_000 }])).toMatchObject({ nanoUsd: 123_456_790n, lines: [{ pico: 123_456_789_012n }, { pico: 1_000n }] });
+  });
+
+  test("the hold of a finer price is never below its cost", () => {
+    fc.assert(fc.property(fc.double({ min: 1e-14, max: 1e-4, noNaN: true }), fc.double({ min: 1e-14, max: 1e-4, noNaN: true }), fc.nat(100_000), fc.nat(100_000), (input, output, prompt, completion) => {
+      const price = readCustomPrice({ input_cost_per_token: String(input), output_cost_per_token: String(output) }, IDENTITY) as Price;
+      const rates = dearestTextRates(price) as { input: bigint; output: bigint };
+      const cost = costOf(price, [{ dimension: "input", quantity: prompt }, { dimension: "output", quantity: completion }]) as Cost;
+      expect(divideUp(rates.input * BigInt(prompt) + rates.output * BigInt(completion), 1_000n)).toBeGreaterThanOrEqual(cost.nanoUsd);
+    }));
+  });
+
+  test("beyond 27 decimals they are rounded half to even and noted; what is above zero stays above zero", () => {
+    const map = readLitellmMap({ m: { litellm_provider: "openai", input_cost_per_token: 2.5e-27, output_cost_per_token: 3.5e-27, cache_read_input_token_cost: 1e-40 } });
+    const per = 10n ** 15n;
+    expect(map.find("openai", ["m"])?.price?.rates).toEqual({ input: { pico: 2n, per }, output: { pico: 4n, per }, cache_read: { pico: 1n, per } });
+    expect(map.notes.length).toBe(3);
   });
 });
 

@@ -1,6 +1,6 @@
 import { TollgateError } from "../../base/errors.ts";
 import type { Price } from "../../domain/pricing/price.ts";
-import { picoOf, rateField, RateCollector, SUPPORTED_FIELDS, UNSUPPORTED_FIELDS } from "./litellm-fields.ts";
+import { RateCollector, rateField, readRate, SUPPORTED_FIELDS, UNSUPPORTED_FIELDS } from "./litellm-fields.ts";
 
 /** Every LiteLLM price field that a deployment may carry; those in `UNSUPPORTED_PRICE_FIELDS` have no function yet. */
 export const CUSTOM_PRICE_FIELDS: readonly string[] = [...SUPPORTED_FIELDS, ...UNSUPPORTED_FIELDS];
@@ -26,11 +26,11 @@ export function readCustomPrice(
   for (const [name, text] of Object.entries(fields)) {
     const field = rateField(name);
     if (field === undefined) continue;
-    const amount = picoOf(text);
+    const amount = readRate(text);
     if (amount === undefined) {
       throw new TollgateError("config_invalid", `${name} is ${JSON.stringify(text)}; it must be dollars per unit as a decimal number from 0 up, such as 0.00000015 or 1.5e-7.`, { param: name });
     }
-    collector.add(field.dimension, field.aboveInputTokens, amount.pico);
+    collector.add(field.dimension, field.aboveInputTokens, amount.rate);
   }
   if (collector.empty) return undefined;
   return { version: `config/${identity.id}`, provider: identity.provider, model: identity.model, rates: collector.rates, tiers: collector.tiers };

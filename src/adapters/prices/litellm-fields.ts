@@ -1,4 +1,4 @@
-import { divideHalfEven, divideUp, formatDecimal, parseDecimal, type PicoUsd } from "../../base/money.ts";
+import { divideHalfEven, divideUp, formatDecimal, parseDecimal } from "../../base/money.ts";
 import type { Rate, Rates, Tier } from "../../domain/pricing/price.ts";
 import type { Dimension } from "../../domain/usage/usage.ts";
 
@@ -92,19 +92,33 @@ export function rateField(name: string): { readonly dimension: Dimension; readon
   return dimension === undefined ? undefined : { dimension, aboveInputTokens: Number(above?.[2]) * 1_000 };
 }
 
+/** Digits beyond the pico-dollar that a rate keeps: a number of JSON has no more than these for any price there is. */
+const FINER_DIGITS = 15;
+
 /**
- * Dollars as decimal text to whole pico-dollars, half to even beyond the twelfth decimal; what is above zero stays
- * above zero, so that a tiny price never becomes none.
+ * Dollars per unit as decimal text to an exact rate: `per` is the power of ten that leaves whole pico-dollars. Beyond the
+ * 27th decimal it is rounded half to even; what is above zero stays above zero, so that a tiny price never becomes none.
  * @returns `undefined` if the text is no decimal number, or is negative
+ * @example readRate("2.5e-13") // { rate: { pico: 25n, per: 100n }, rounded: false }
  */
-export function picoOf(text: string): { readonly pico: PicoUsd; readonly rounded: boolean } | undefined {
+export function readRate(text: string): { readonly rate: Rate; readonly rounded: boolean } | undefined {
   if (text.trim().startsWith("-")) return undefined;
-  const exact = parseDecimal(text, 12, "exact");
-  if (exact !== undefined) return { pico: exact, rounded: false };
-  const fine = parseDecimal(text, 40, "up");
-  if (fine === undefined) return undefined;
-  const pico = divideHalfEven(fine, 10n ** 28n);
-  return { pico: pico > 0n ? pico : 1n, rounded: true };
+  const exact = parseDecimal(text, 12 + FINER_DIGITS, "exact");
+  if (exact !== undefined) return { rate: lowestTerms(exact), rounded: false };
+  const finer = parseDecimal(text, 40 + FINER_DIGITS, "up");
+  if (finer === undefined) return undefined;
+  const rounded = divideHalfEven(finer, 10n ** 28n);
+  return { rate: lowestTerms(rounded > 0n ? rounded : 1n), rounded: true };
+}
+
+function lowestTerms(finest: bigint): Rate {
+  let pico = finest;
+  let per = 10n ** BigInt(FINER_DIGITS);
+  while (per > 1n && pico % 10n === 0n) {
+    pico /= 10n;
+    per /= 10n;
+  }
+  return { pico, per };
 }
 
 /** Collects rates field by field and makes rates and tiers of them. */
@@ -112,7 +126,7 @@ export class RateCollector {
   private readonly base: Partial<Record<Dimension, Rate>> = {};
   private readonly byThreshold = new Map<number, Partial<Record<Dimension, Rate>>>();
 
-  add(dimension: Dimension, aboveInputTokens: number | undefined, pico: PicoUsd): void {
+  add(dimension: Dimension, aboveInputTokens: number | undefined, rate: Rate): void {
     let rates = this.base;
     if (aboveInputTokens !== undefined) {
       rates = this.byThreshold.get(aboveInputTokens) ?? {};
@@ -120,7 +134,7 @@ export class RateCollector {
     }
     // Two fields may mean one dimension (`…_per_second`, `…_per_audio_per_second`): the dearer one holds.
     const known = rates[dimension];
-    if (known === undefined || pico > known.pico) rates[dimension] = { pico, per: 1n };
+    if (known === undefined || rate.pico * known.per > known.pico * rate.per) rates[dimension] = rate;
   }
 
   get rates(): Rates {
@@ -134,7 +148,7 @@ export class RateCollector {
       // LiteLLM often lists the dearer five-minute write of a tier and forgets the hour's; the two keep their ratio.
       const tierShort = rates.cache_write_5m;
       if (rates.cache_write_1h === undefined && tierShort !== undefined && short !== undefined && long !== undefined && short.pico > 0n) {
-        rates.cache_write_1h = { pico: divideUp(long.pico * tierShort.pico, short.pico), per: 1n };
+        rates.cache_write_1h = { pico: divideUp(long.pico * tierShort.pico * short.per, short.pico * long.per * tierShort.per), per: 1n };
       }
       tiers.push({ aboveInputTokens, rates });
     }
@@ -168,5 +182,6 @@ export function litellmFieldsOf(price: { readonly rates: Rates; readonly tiers: 
 }
 
 function usdPerUnit({ pico, per }: Rate): number {
-  return per === 1n ? Number(formatDecimal(pico, 12)) : Number(formatDecimal(pico, 12)) / Number(per);
+  const power = /^10*$/.test(per.toString()) ? per.toString().length - 1 : undefined;
+  return power === undefined ? Number(formatDecimal(pico, 12)) / Number(per) : Number(formatDecimal(pico, 12 + power));
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { TollgateError } from "../../base/errors.ts";
-import type { Price } from "../../domain/pricing/price.ts";
-import { picoOf, rateField, RateCollector } from "./litellm-fields.ts";
+import type { Price, Rate } from "../../domain/pricing/price.ts";
+import { RateCollector, rateField, readRate } from "./litellm-fields.ts";
 
 /** What a LiteLLM map says of one model. */
 export interface LitellmEntry {
@@ -81,10 +81,10 @@ function readPrice(key: string, provider: string, model: string, fields: Readonl
   for (const [name, value] of Object.entries(fields)) {
     const field = rateField(name);
     if (field === undefined || value === null) continue;
-    const amount = typeof value === "number" ? picoOf(String(value)) : undefined;
+    const amount = typeof value === "number" || typeof value === "string" ? readRate(String(value)) : undefined;
     if (amount === undefined) throw invalid(`The price map's entry ${JSON.stringify(key)} has ${name} = ${JSON.stringify(value)}; it must be a number from 0 up.`, `${key}.${name}`);
-    if (amount.rounded) notes.push(`${key}: ${name} has more than twelve decimals and was rounded`);
-    collector.add(field.dimension, field.aboveInputTokens, amount.pico);
+    if (amount.rounded) notes.push(`${key}: ${name} has more than 27 decimals and was rounded`);
+    collector.add(field.dimension, field.aboveInputTokens, amount.rate);
   }
   const search = dearestSearch(key, fields.search_context_cost_per_query);
   if (search !== undefined) collector.add("web_search", undefined, search);
@@ -102,12 +102,13 @@ function readPrice(key: string, provider: string, model: string, fields: Readonl
 }
 
 /** One search costs by how much context it brings; usage does not say which, so the dearest holds. */
-function dearestSearch(key: string, value: unknown): bigint | undefined {
-  let dearest: bigint | undefined;
+function dearestSearch(key: string, value: unknown): Rate | undefined {
+  let dearest: Rate | undefined;
   for (const [size, usd] of Object.entries(asObject(value) ?? {})) {
-    const amount = typeof usd === "number" ? picoOf(String(usd)) : undefined;
+    const amount = typeof usd === "number" ? readRate(String(usd)) : undefined;
     if (amount === undefined) throw invalid(`The price map's entry ${JSON.stringify(key)} has search_context_cost_per_query.${size} = ${JSON.stringify(usd)}; it must be a number from 0 up.`, key);
-    if (dearest === undefined || amount.pico > dearest) dearest = amount.pico;
+    const { rate } = amount;
+    if (dearest === undefined || rate.pico * dearest.per > dearest.pico * rate.per) dearest = rate;
   }
   return dearest;
 }

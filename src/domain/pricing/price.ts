@@ -1,7 +1,7 @@
 import type { PicoUsd } from "../../base/money.ts";
 import type { Dimension } from "../usage/usage.ts";
 
-/** Pico-dollars for `per` units: multiply first, divide once. `per` is 1 for tokens. */
+/** Pico-dollars for `per` units: multiply first, divide once. `per` is 1 for tokens whose price is whole pico-dollars, as published prices are. */
 export interface Rate {
   readonly pico: PicoUsd;
   readonly per: bigint;
