@@ -68,8 +68,8 @@ export interface EngineSettings {
   readonly onDisconnect: "drain" | "cancel";
   readonly drainMs: number;
   readonly requestTimeoutMs: number;
-  /** What happens to unpriced models where no hard budget applies; under one they are always refused (GATE 2.3). */
-  readonly unpriced: "block" | "allow";
+  /** What happens to models without a price (GATE 2.3). Under a hard budget only an estimate lets them pass. */
+  readonly unpriced: "block" | "estimate" | "allow";
   /** The provider's own 401 and 403 answers reach the client: its caller owns the credentials. */
   readonly showAuthErrors?: boolean;
 }

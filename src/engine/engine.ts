@@ -176,7 +176,7 @@ export class Engine {
   /** What no hold could cover is refused before anything is held (GATE 2.2, 2.3). */
   private check(call: Call, deployment: Deployment, charges: readonly ChargeSet[], priced: boolean): void {
     const hard = charges.some((set) => set.limits.some((limit) => limit.hard && limit.measure === "nanoUsd"));
-    if (!priced && (hard || this.settings.unpriced === "block")) {
+    if (!priced && (hard || this.settings.unpriced !== "allow")) {
       throw new TollgateError("unpriced", `The model "${call.request.model}" has no price${hard ? ", and a hard budget applies" : ""}. Set input_cost_per_token and output_cost_per_token for it in model_list, or use a priced model.`, { param: "model" });
     }
     if (!hard) return;

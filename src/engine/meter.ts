@@ -35,7 +35,7 @@ function chargeOfUsage(reading: Reading, price: Price | undefined, held: NanoUsd
   const cost = costOf(price, usage);
   if ("unpriced" in cost) return { ...blank(reading, at), ...counts, cost: held, estimated: "unpriced", priceVersion: price.version, unpriced: true };
   return {
-    ...blank(reading, at), ...counts, cost: cost.nanoUsd, estimated: cost.estimated ? "rate_guessed" : null,
+    ...blank(reading, at), ...counts, cost: cost.nanoUsd, estimated: cost.estimated || price.guessed === true ? "rate_guessed" : null,
     lines: cost.lines.map(entryLine), priceVersion: cost.priceVersion, unpriced: false,
   };
 }

@@ -57,7 +57,7 @@ describe("a configuration that is refused", () => {
     ["general_settings: {token_rate_limit_type: both}", "general_settings.token_rate_limit_type", "total, input, output"],
     ["general_settings: {allowed_ips: [\"::1\"]}", "general_settings.allowed_ips", "limits money or access"],
     ["router_settings: {provider_budget_config: {}}", "router_settings.provider_budget_config", "limits money or access"],
-    ["tollgate: {unpriced: estimate}", "tollgate.unpriced", "block, allow"],
+    ["tollgate: {unpriced: free}", "tollgate.unpriced", "block, estimate, allow"],
     ["tollgate: {week_start: 7}", "tollgate.week_start", "0 to 6"],
     ["tollgate: {metrics_auth: maybe}", "tollgate.metrics_auth", "true or false"],
     ["tollgate: {providers: {opnai: {}}}", "tollgate.providers.opnai", 'did you mean "openai"'],

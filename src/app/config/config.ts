@@ -44,8 +44,8 @@ export interface Config {
   readonly maxEndUserBudgetNanoUsd?: NanoUsd;
   readonly budgetExceededStatus: number;
   readonly tokenRateLimitType: TokenRateLimitType;
-  /** Where no hard budget applies; under one, what has no price is always refused. */
-  readonly unpriced: "block" | "allow";
+  /** Of models without a price: under a hard budget only an estimate lets them pass. */
+  readonly unpriced: "block" | "estimate" | "allow";
   readonly onDisconnect: "drain" | "cancel";
   readonly drainMs: number;
   readonly requestTimeoutMs: number;

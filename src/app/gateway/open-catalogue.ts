@@ -1,3 +1,4 @@
+import { estimatingBook } from "../../adapters/prices/dearest.ts";
 import { loadLitellmMap } from "../../adapters/prices/litellm-map.ts";
 import { createPriceBook } from "../../adapters/prices/price-book.ts";
 import type { PriceBook } from "../../domain/pricing/price.ts";
@@ -10,7 +11,8 @@ import type { Closers } from "./closers.ts";
 /** What can be called, at which prices; without any provider a simulated one is started. */
 export async function openCatalogue(config: Config, env: Environment, simulation: SimulatedProviderOptions, closers: Closers): Promise<{ catalogue: ReturnType<typeof createCatalogue>; prices: PriceBook; simulated: boolean }> {
   const litellmMap = config.priceMap === undefined ? undefined : await loadLitellmMap(config.priceMap);
-  const prices = createPriceBook(litellmMap === undefined ? {} : { litellmMap });
+  const listed = createPriceBook(litellmMap === undefined ? {} : { litellmMap });
+  const prices = config.unpriced === "estimate" ? estimatingBook(listed) : listed;
   const simulated = config.simulated === "always" || (config.simulated === "auto" && config.models.length === 0) ? await startSimulatedProvider(simulation) : undefined;
   if (simulated !== undefined) closers.add(() => simulated.close());
   const simulatedUrl = simulated === undefined ? undefined : `${simulated.url}/v1`;

@@ -24,6 +24,8 @@ export interface Price {
   readonly rates: Rates;
   /** Ascending by threshold. */
   readonly tiers: readonly Tier[];
+  /** Nobody lists this model: the rates are the dearest that it may have, and what they come to is an estimate. */
+  readonly guessed?: boolean;
 }
 
 export interface ModelInfo {
@@ -37,4 +39,6 @@ export interface PriceBook {
   /** The price in force at `at` (epoch milliseconds), or `undefined`: unknown is never free. */
   find(provider: string, model: string, at: number): Price | undefined;
   info(provider: string, model: string): ModelInfo | undefined;
+  /** What a model without a price is taken to cost, where the policy is to estimate it (GATE 2.3). */
+  dearest?(provider: string, at: number): Price | undefined;
 }

@@ -35,9 +35,9 @@ export interface Catalogue {
   modelNames(): readonly string[];
 }
 
-/** The price in force: the deployment's own, else the book's (GATE 5.10). */
+/** The price in force: the deployment's own, else the book's (GATE 5.10), else an estimate where the policy is to make one (2.3). */
 export function priceOf(deployment: Deployment, book: PriceBook, at: number): Price | undefined {
-  return deployment.customPrice ?? book.find(deployment.provider, deployment.model, at);
+  return deployment.customPrice ?? book.find(deployment.provider, deployment.model, at) ?? book.dearest?.(deployment.provider, at);
 }
 
 /** The price of an answer: the deployment's own, else of the model that the answer names, else of the one requested. */
@@ -47,5 +47,5 @@ export function settledPriceOf(deployment: Deployment, book: PriceBook, at: numb
     const price = book.find(deployment.provider, answered, at);
     if (price !== undefined) return price;
   }
-  return book.find(deployment.provider, deployment.model, at);
+  return priceOf(deployment, book, at);
 }
