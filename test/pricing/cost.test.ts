@@ -5,6 +5,15 @@ import { costOf, dearestInputRates, dearestTextRates, ratesFor, type Cost } from
 import type { Price, Rate, Rates } from "../../src/domain/pricing/price.ts";
 import { inputTokens, outputTokens, type Dimension, type UsageLine } from "../../src/domain/usage/usage.ts";
 
+/** The exact cost in nano-dollars, rounded once, by fractions of our own. */
+function exactNano(of: Price, lines: readonly UsageLine[]): bigint | undefined {
+  const cost = costOf(of, lines);
+  if ("unpriced" in cost) return undefined;
+  const denominator = cost.lines.reduce((product, line) => product * line.rate.per, 1n);
+  const numerator = cost.lines.reduce((sum, line) => sum + (BigInt(line.quantity) * line.rate.pico * denominator) / line.rate.per, 0n);
+  return divideHalfEven(numerator, denominator * 1_000n);
+}
+
 const INPUT: Dimension[] = ["input", "cache_read", "cache_write_5m", "cache_write_1h"];
 const OUTPUT: Dimension[] = ["output", "reasoning"];
 
@@ -43,6 +52,20 @@ function flat(rates: Record<string, bigint>, more: Partial<Price> = {}): Price {
 }
 
 describe("a cost", () => {
+  test("the cost is the exact sum of quantity x rate, rounded once, however fine the rates; no line is negative", () => {
+    const fine: fc.Arbitrary<Rate> = fc.record({ pico: fc.bigInt({ min: 0n, max: 20_000n }), per: fc.constantFrom(1n, 3n, 7n, 10n, 100n, 10n ** 15n) });
+    const prices = fc.record({ input: fine, output: fine, cache_read: fine, reasoning: fine }).map((rates): Price => ({ version: "test/1", provider: "test", model: "model", rates, tiers: [] }));
+    const usages = fc.tuple(fc.nat(9), fc.nat(9), fc.nat(9), fc.nat(9)).map(([input, output, read, reasoning]): UsageLine[] => [
+      { dimension: "input", quantity: input }, { dimension: "output", quantity: output }, { dimension: "cache_read", quantity: read }, { dimension: "reasoning", quantity: reasoning },
+    ]);
+    fc.assert(fc.property(prices, usages, (of, lines) => {
+      const cost = costOf(of, lines) as Cost;
+      expect(cost.nanoUsd).toBe(exactNano(of, lines));
+      expect(cost.nanoUsd).toBe(divideHalfEven(cost.lines.reduce((sum, line) => sum + line.pico, 0n), 1_000n));
+      for (const line of cost.lines) expect(line.pico).toBeGreaterThanOrEqual(0n);
+    }), { numRuns: 5_000 });
+  });
+
   test("is the sum of its lines in pico-dollars, rounded once, half to even", () => {
     fc.assert(fc.property(price, usage, (of, lines) => {
       const cost = priced(of, lines);

@@ -1,4 +1,4 @@
-import { chargeNanoUsd, divideHalfEven, divideUp, type NanoUsd, type PicoUsd } from "../../base/money.ts";
+import { chargeNanoUsd, divideHalfEven, divideUp, PICO_PER_NANO, type NanoUsd, type PicoUsd } from "../../base/money.ts";
 import { inputTokens, type Dimension, type UsageLine } from "../usage/usage.ts";
 import type { Price, Rate, Rates } from "./price.ts";
 
@@ -68,8 +68,8 @@ export function rateOf(rates: Rates, dimension: Dimension): { rate: Rate; estima
 
 /**
  * Prices usage exactly: line by line in pico-dollars, rounded once to nano-dollars, half to even. A rate for several
- * units (`per`) is multiplied first and divided once, so a line is exact to the pico-dollar. A price with a fee per
- * request adds that fee once, unless the usage counts requests itself.
+ * units (`per`) is multiplied first and divided once, so a line is exact to the pico-dollar, and the sum is that of the
+ * exact amounts. A price with a fee per request adds that fee once, unless the usage counts requests itself.
  *
  * @param usage lines with whole quantities from 0 up
  * @returns the itemised cost, whose `nanoUsd` is the sum of its lines, rounded; or the dimension that has no price
@@ -97,7 +97,32 @@ export function costOf(price: Price, usage: readonly UsageLine[]): Cost | { read
     total += line.pico;
     lines.push(line);
   }
-  return { nanoUsd: chargeNanoUsd(total), lines, priceVersion: price.version, estimated };
+  const nanoUsd = lines.every((line) => line.rate.per === 1n) ? chargeNanoUsd(total) : roundTogether(lines, total);
+  return { nanoUsd, lines, priceVersion: price.version, estimated };
+}
+
+/**
+ * The exact sum of lines that were rounded to pico-dollars each, rounded once. Where the roundings together cross half a
+ * nano-dollar, the rounded lines bear the pico-dollars that are missing or too many: lines always add up to the cost.
+ */
+function roundTogether(lines: CostLine[], total: PicoUsd): bigint {
+  let numerator = 0n;
+  let denominator = 1n;
+  for (const { quantity, rate } of lines) {
+    numerator = numerator * rate.per + BigInt(quantity) * rate.pico * denominator;
+    denominator *= rate.per;
+  }
+  const nanoUsd = divideHalfEven(numerator, denominator * PICO_PER_NANO);
+  if (chargeNanoUsd(total) === nanoUsd) return nanoUsd;
+  const below = numerator / denominator;
+  let missing = (chargeNanoUsd(below) === nanoUsd ? below : below + 1n) - total;
+  for (const [index, line] of lines.entries()) {
+    if (line.rate.per === 1n || missing === 0n) continue;
+    const borne = -line.pico > missing ? -line.pico : missing;
+    lines[index] = { ...line, pico: line.pico + borne };
+    missing -= borne;
+  }
+  return nanoUsd;
 }
 
 function costLine(dimension: Dimension, quantity: number, rate: Rate, estimated: boolean): CostLine {
