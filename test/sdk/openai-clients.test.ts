@@ -3,6 +3,7 @@ import OpenAI6, { AzureOpenAI as Azure6 } from "openai-6";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { GLOBAL_SCOPE } from "../../src/domain/scopes/scope.ts";
 import { LIFETIME } from "../../src/domain/windows/window.ts";
+import { trackedCost } from "../../src/surfaces/sdk/track/track-fetch.ts";
 import { sdkUnderTest, type SdkUnderTest } from "./instance.ts";
 
 // Every way in which the clients send: one entry for each request that the provider saw, at the provider's own bill, and nothing held.
@@ -43,6 +44,7 @@ describe.each(CLIENTS)("%s", (_name, OpenAI, AzureOpenAI) => {
     await tracked.responses.parse({ model: "gpt-4o-mini", input: "Hello", max_output_tokens: 100 });
     const { data, response, request_id } = await tracked.chat.completions.create(call).withResponse();
     expect([data.object, response.status, response.url, request_id]).toEqual(["chat.completion", 200, `${sdk.provider.url}/v1/chat/completions`, data.id]);
+    expect((await trackedCost(response))?.callId).toBe(sdk.entries.at(-1)?.requestId);
     const raw = await tracked.chat.completions.create({ ...call, stream: true }).asResponse();
     expect(raw.headers.get("content-type")).toContain("text/event-stream");
     expect(await raw.text()).toContain("[DONE]");
