@@ -3,6 +3,7 @@ import { TollgateError } from "../../../base/errors.ts";
 import { calendarSpans } from "../../../domain/analytics/calendar.ts";
 import { DIMENSIONS, isScopeDimension, isTimeUnit, type CostFilter, type Dimension } from "../../../domain/analytics/dimension.ts";
 import type { Arrivals, CostGroup, EntriesPage, EntriesQuery, Name, SumsQuery } from "../../../domain/analytics/source.ts";
+import type { CostSums } from "../../../domain/analytics/sums.ts";
 import { inCostOrder } from "../../../domain/analytics/groups.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
 import { PeriodSums } from "./period-sums.ts";
@@ -37,7 +38,9 @@ export class CostReader {
       const filter = given(query.filter);
       if (by === "none") return [{ group: null, ...this.costs.total(from, to, filter) }];
       if (isTimeUnit(by)) {
-        return calendarSpans(by, from, to, timeZone, weekStart).map(({ name, start, end }) => ({ group: name, span: { start, end }, ...this.costs.total(start, end, filter) }));
+        const spans = calendarSpans(by, from, to, timeZone, weekStart);
+        const sums = this.costs.series(spans, filter);
+        return spans.map(({ name, start, end }, index) => ({ group: name, span: { start, end }, ...(sums[index] as CostSums) }));
       }
       const groups = isScopeDimension(by) ? this.costs.byLabel(from, to, by, filter) : this.costs.byModel(from, to, by, filter);
       return inCostOrder(groups);

@@ -1,13 +1,14 @@
 import type { StatementSync } from "node:sqlite";
 import { ALL_SCOPE, isScopeDimension, KIND_OF, labelsOf, nameOfScope, scopeOfLabel, UNTAGGED_SCOPE, type CostFilter, type Dimension, type ScopeDimension } from "../../../domain/analytics/dimension.ts";
 import { Groups } from "../../../domain/analytics/groups.ts";
-import { isNothing, subtractSums, sumsOfEntry, type CostSums } from "../../../domain/analytics/sums.ts";
+import { addSums, isNothing, NO_COSTS, subtractSums, sumsOfEntry, type CostSums } from "../../../domain/analytics/sums.ts";
 import type { Entry } from "../../../domain/ledger/entry.ts";
 import { conditionsOf } from "./entry-conditions.ts";
 import { quartersOf } from "./ledger-reader.ts";
-import { COUNTERS, isAmount, QUARTERS_PER_DAY, SCOPES_BETWEEN, sumsOfRow, SUM_COUNTERS } from "./rollup-columns.ts";
+import { COUNTERS, isAmount, QUARTER_MS, QUARTERS_PER_DAY, SCOPES_BETWEEN, sumsOfRow, SUM_COUNTERS } from "./rollup-columns.ts";
 
 type Value = string | number;
+type Span = { readonly start: number; readonly end: number };
 /** An entry without what no sum needs. */
 type Counted = Pick<Entry, "kind" | "scopes" | "customer" | "tags" | "model" | "provider" | "status" | "estimated" | "cost" | "inputTokens" | "outputTokens" | "cachedTokens"> & { readonly saved: string | null; readonly unpriced: number };
 
@@ -21,6 +22,9 @@ interface Parts {
   readonly edges: readonly (readonly [number, number])[];
   readonly crumbs: readonly (readonly [string, string])[];
 }
+
+/** Of fewer spans each is asked for by itself: closed days are one row each. */
+const SERIES_MIN = 400;
 
 const R_SUMS = COUNTERS.map((column) => (isAmount(column) ? `CAST(sum(r.${column}) AS TEXT) AS ${column}` : `sum(r.${column}) AS ${column}`)).join(", ");
 
@@ -50,6 +54,24 @@ export class PeriodSums {
       this.fromEntries(groups, parts.crumbs, undefined, filter);
     }
     return groups.total();
+  }
+
+  /** A sum for each of the spans; of many of them the quarters are asked for in one go. */
+  series(spans: readonly Span[], filter: CostFilter): CostSums[] {
+    const scope = scopeOf(filter);
+    if (scope === undefined || spans.length < SERIES_MIN) return spans.map(({ start, end }) => this.total(start, end, filter));
+    const { text, values } = modelConditions(filter);
+    const quarters = spans.map(({ start, end }) => [Math.ceil(start / QUARTER_MS), Math.floor(end / QUARTER_MS)]);
+    const rows = this.prepared(`SELECT s.key AS span, ${R_SUMS} FROM json_each(?) s CROSS JOIN rollups r WHERE r.scope = ? AND r.quarter >= s.value ->> 0 AND r.quarter < s.value ->> 1${text} GROUP BY s.key`)
+      .all(JSON.stringify(quarters), text !== "" && scope === ALL_SCOPE ? "global" : scope, ...values);
+    const sums = spans.map(() => NO_COSTS);
+    for (const row of rows) sums[Number(row["span"])] = sumsOfRow(row);
+    for (const [index, { start, end }] of spans.entries()) {
+      if (start % QUARTER_MS === 0 && end % QUARTER_MS === 0) continue;
+      const { head, tail } = quartersOf(start, end);
+      sums[index] = addSums(sums[index] as CostSums, this.fromEntries(new Groups(), [head, tail], undefined, filter).total());
+    }
+    return sums;
   }
 
   byModel(from: number, to: number, by: "model" | "provider", filter: CostFilter): Groups {
