@@ -185,6 +185,29 @@ test("outputCap: false sends a request as it is or refuses it; without it the bu
   }
 });
 
+test("Azure's own way: the path names the model and the body need not; a wrong model in the body stays the program's mistake", async () => {
+  const sdk = await sdkUnderTest({ budgets: [{ maxBudget: 1 }] });
+  try {
+    const fetch = sdk.tollgate.track(globalThis.fetch);
+    const post = async (name: string, body: string): Promise<number> => {
+      const response = await fetch(`${sdk.provider.url}/openai/deployments/${name}?api-version=2024-10-21`, { method: "POST", headers: { "api-key": "k" }, body });
+      await response.text();
+      return response.status;
+    };
+    const asked = JSON.stringify({ messages, max_tokens: 50 });
+    expect(await post("gpt-4o-mini/chat/completions", asked)).toBe(200);
+    expect(await post("gpt-4o-mini/chat/completions", ` \n${JSON.stringify({ messages, max_tokens: 50, stream: true })}`)).toBe(200);
+    expect(await post("text-embedding-3-small/embeddings", '{"input":"Hello"}')).toBe(200);
+    expect(sdk.entries.map((entry) => [entry.model, entry.estimated, BigInt(entry.cost) > 0n])).toEqual([["gpt-4o-mini", null, true], ["gpt-4o-mini", null, true], ["text-embedding-3-small", null, true]]);
+    expect(sdk.provider.requests[0]?.body).toEqual({ model: "gpt-4o-mini", messages, max_tokens: 50 });
+    for (const wrong of ['{"model":null,"messages":[]}', '{"model":7}', "{}", "[]", "", "{"]) expect(await post("gpt-4o-mini/chat/completions", wrong), wrong).toBe(400);
+    expect(await post("%E0%A4%A/chat/completions", asked)).toBe(400);
+    expect(sdk.provider.requests.length).toBe(3);
+  } finally {
+    await sdk.stop();
+  }
+});
+
 test("nested wrappers meter once, and so does completion over a tracked fetch", async () => {
   const sdk = await sdkUnderTest();
   try {

@@ -10,6 +10,7 @@ import { errorOfRefusal } from "../errors.ts";
 import { checkTags, metadataText, providerErrorOf } from "../perform.ts";
 import type { SdkPlane } from "../plane.ts";
 import { forPrograms } from "../run-call.ts";
+import { readNamed } from "./azure-model.ts";
 import { asMetered } from "./metering.ts";
 import type { Fetch, Outgoing } from "./outgoing.ts";
 import { answerLike, bodyOf, errorResponse, refusalResponse } from "./tracked-answer.ts";
@@ -99,10 +100,10 @@ interface Start {
   readonly wholeOutput: boolean;
 }
 
-function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, client: AttemptClient, { id, sent, body, payer, fetch, wired, log, wholeOutput }: Start): void {
+function start<Answer, Event>(plane: SdkPlane, kind: CallKind<Answer, Event>, client: AttemptClient, { id, sent, body: given, payer, fetch, wired, log, wholeOutput }: Start): void {
   checkTags(payer.tags);
   const dialect = plane.dialects[kind.type];
-  const request = dialect.read(body);
+  const { request, body } = readNamed(dialect, given, sent.url.pathname);
   const params = plane.callbacks.any ? (JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>) : {};
   log.set({ model: request.model, messages: kind.input(params), payer, stream: request.stream }, false);
   const deployment = { ...plane.trackedRoute({ url: sent.url, model: request.model, route: kind.route }), origin: TRACKED_ORIGIN, headers: [TRACKED_HEADER, id] };
