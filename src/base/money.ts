@@ -15,6 +15,12 @@ export const PICO_PER_NANO = 1_000n;
 /** The largest amount that a signed 64-bit column holds, about 9.2 billion dollars. */
 export const MAX_NANO_USD: NanoUsd = 9_223_372_036_854_775_807n;
 
+/**
+ * A million dollars: what would hold or cost more is a mistake of whoever asked, answered or set the price, and so far
+ * from the end of 64 bits that sums stay below it.
+ */
+export const REQUEST_MAX_NANO_USD: NanoUsd = 1_000_000n * NANO_PER_USD;
+
 const DECIMAL = /^([+-]?)(\d+)?(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/;
 
 /**

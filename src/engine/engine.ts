@@ -10,7 +10,7 @@ import { priceOf, type Deployment } from "../domain/upstream/deployment.ts";
 import type { Upstream, UpstreamFailure } from "../domain/upstream/upstream.ts";
 import { Attempt } from "./attempt.ts";
 import type { Call, Client, EngineSettings, LeavePolicy, Settled } from "./call.ts";
-import { askOf, isPriced, maximumOutputOf } from "./estimate.ts";
+import { askOf, isPriced, maximumOutputOf, refuseAbsurd } from "./estimate.ts";
 
 /** Told what happened, for metrics and the log; must not throw. */
 export interface Observer {
@@ -127,14 +127,16 @@ export class Engine {
   /**
    * Estimates and admits; what is admitted is held until somebody settles it. A deployment whose own limit refuses
    * gives way to the next (GATE 7.3).
-   * @throws TollgateError `unpriced`, `cost_not_boundable` before anything is held
+   * @throws TollgateError `unpriced`, `cost_not_boundable`, `invalid_request` before anything is held
    */
   admit(call: Call, then: (admission: Admission) => void, index = 0): void {
     const deployment = call.deployments[index] as Deployment;
     const charges = [...call.charges, deployment.charges];
     const price = priceOf(deployment, this.prices, call.at);
-    this.check(call, deployment, charges, isPriced(call.request, price));
+    const hard = charges.some((set) => set.limits.some((limit) => limit.hard && limit.measure === "nanoUsd"));
+    this.check(call, deployment, hard, isPriced(call.request, price));
     const ask = askOf(call.request, deployment, this.prices, price, call.wholeOutput);
+    if (!hard) refuseAbsurd(ask);
     this.books.open(ask, factsOf(call, deployment, charges, index), charges, (opening) => {
       if (opening.kind === "open") {
         then({ kind: "open", attempt: opening.attempt, deployment, price });
@@ -174,8 +176,7 @@ export class Engine {
   }
 
   /** What no hold could cover is refused before anything is held (GATE 2.2, 2.3). */
-  private check(call: Call, deployment: Deployment, charges: readonly ChargeSet[], priced: boolean): void {
-    const hard = charges.some((set) => set.limits.some((limit) => limit.hard && limit.measure === "nanoUsd"));
+  private check(call: Call, deployment: Deployment, hard: boolean, priced: boolean): void {
     if (!priced && (hard || this.settings.unpriced !== "allow")) {
       throw new TollgateError("unpriced", `The model "${call.request.model}" has no price${hard ? ", and a hard budget applies" : ""}. Set input_cost_per_token and output_cost_per_token for it in model_list, or use a priced model.`, { param: "model" });
     }

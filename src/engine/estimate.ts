@@ -1,6 +1,9 @@
+import { TollgateError } from "../base/errors.ts";
+import { REQUEST_MAX_NANO_USD } from "../base/money.ts";
 import { dearestInputRates, dearestTextRates } from "../domain/pricing/cost.ts";
 import type { Price } from "../domain/pricing/price.ts";
 import type { Ask } from "../domain/limits/ask.ts";
+import { amountOf } from "../domain/limits/decide.ts";
 import type { Deployment } from "../domain/upstream/deployment.ts";
 import type { DialectRequest } from "../domain/upstream/dialect.ts";
 import type { PriceBook } from "../domain/pricing/price.ts";
@@ -29,6 +32,16 @@ export function askOf(request: DialectRequest, deployment: Deployment, book: Pri
 /** The most that a model answers, `undefined` if nobody says. */
 export function maximumOutputOf(deployment: Deployment, book: PriceBook): number | undefined {
   return deployment.maximumOutput ?? book.info(deployment.provider, deployment.model)?.maximumOutput;
+}
+
+/**
+ * What no budget bounds is bounded here: an amount that no column holds would stop the ledger for everybody.
+ * @throws TollgateError `invalid_request`
+ */
+export function refuseAbsurd(ask: Ask): void {
+  const most = amountOf(ask, "nanoUsd", BigInt(ask.declaredCap ?? ask.maximumOutput ?? 0));
+  if (most <= REQUEST_MAX_NANO_USD) return;
+  throw new TollgateError("invalid_request", "This request could cost more than a million dollars, which is taken for a mistake. Lower max_tokens or n, or correct the price of the model.", { param: "max_tokens" });
 }
 
 /** The price can hold the request: its text has a rate in and, where the route has output, a rate out. */

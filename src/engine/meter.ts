@@ -1,5 +1,5 @@
 import type { NanoUsd } from "../base/money.ts";
-import { chargeNanoUsd } from "../base/money.ts";
+import { chargeNanoUsd, REQUEST_MAX_NANO_USD } from "../base/money.ts";
 import type { AttemptStatus, Charge, EntryLine, EstimateReason } from "../domain/ledger/entry.ts";
 import { costOf, dearestTextRates, type Cost } from "../domain/pricing/cost.ts";
 import type { Price } from "../domain/pricing/price.ts";
@@ -34,6 +34,7 @@ function chargeOfUsage(reading: Reading, price: Price | undefined, held: NanoUsd
   if (price === undefined) return { ...blank(reading, at), ...counts, cost: 0n, estimated: "unpriced", unpriced: true };
   const cost = costOf(price, usage);
   if ("unpriced" in cost) return { ...blank(reading, at), ...counts, cost: held, estimated: "unpriced", priceVersion: price.version, unpriced: true };
+  if (cost.nanoUsd > REQUEST_MAX_NANO_USD) return { ...blank(reading, at), ...counts, cost: held, estimated: "usage_unbelievable", priceVersion: price.version, unpriced: false };
   return {
     ...blank(reading, at), ...counts, cost: cost.nanoUsd, estimated: cost.estimated || price.guessed === true ? "rate_guessed" : null,
     lines: cost.lines.map(entryLine), priceVersion: cost.priceVersion, unpriced: false,
