@@ -55,12 +55,12 @@ export function email(options: EmailOptions): Notifier {
 /** The same message has the same id, whoever sends it again. */
 export function mailOf({ id, title, text, facts, severity, at }: Message): { subject: string; text: string; html: string; messageId: string; date: Date; headers: Record<string, string> } {
   const oneLine = (value: string): string => value.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ");
-  const rows = facts.map(([name, value]) => `<tr><td style="padding:2px 12px 2px 0;color:#555">${html(name)}</td><td style="padding:2px 0">${html(value)}</td></tr>`).join("");
+  const rows = facts.map(([name, value]) => `<tr><td style="padding:2px 12px 2px 0;color:#555;vertical-align:top">${html(name)}</td><td style="padding:2px 0">${html(value)}</td></tr>`).join("");
   const colour = { info: "#1d4ed8", warning: "#b45309", critical: "#b91c1c" }[severity];
   return {
     subject: cut(`[Tollgate] ${oneLine(title)}: ${oneLine(text)}`, 160),
     text: `${title}\n\n${text}\n\n${facts.map(([name, value]) => `${name}: ${oneLine(value)}`).join("\n")}\n`,
-    html: `<!doctype html><html lang="en"><body style="font-family:sans-serif;font-size:15px;color:#111"><h2 style="color:${colour}">${html(title)}</h2><p>${html(text).replaceAll("\n", "<br>")}</p><table>${rows}</table></body></html>`,
+    html: `<!doctype html><html lang="en"><body style="font-family:sans-serif;font-size:15px;line-height:1.5;color:#111;overflow-wrap:anywhere"><h2 style="color:${colour}">${html(title)}</h2><p>${html(text).replaceAll("\n", "<br>")}</p><table>${rows}</table></body></html>`,
     messageId: `<${createHash("sha256").update(id).digest("hex").slice(0, 32)}@tollgate>`,
     date: new Date(at),
     headers: { "auto-submitted": "auto-generated" },
