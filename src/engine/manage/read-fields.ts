@@ -61,7 +61,7 @@ export function requiredText(body: Body, field: string): string {
 export function texts(body: Body, field: string): string[] {
   const value = body[field];
   if (value === undefined || value === null) return [];
-  if (Array.isArray(value) && value.length <= 1_000 && value.every((one) => typeof one === "string" && one.length <= 256)) return value as string[];
+  if (Array.isArray(value) && value.length <= 1_000 && value.every((one) => typeof one === "string" && one.length <= 256 && one.isWellFormed())) return value as string[];
   throw invalid(field, "must be a list of texts");
 }
 

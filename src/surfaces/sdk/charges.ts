@@ -12,10 +12,10 @@ const utf8 = new TextEncoder();
 
 /** A scope whose id comes from the program: escaped, since scopes are joined in texts. */
 export function namedScope(kind: ScopeKind, name: string, param: string): Scope {
-  if (typeof name !== "string" || name === "" || (name.length * 3 > LABEL_BYTES_MAX && utf8.encode(name).length > LABEL_BYTES_MAX)) {
+  if (typeof name !== "string" || name === "" || !name.isWellFormed() || (name.length * 3 > LABEL_BYTES_MAX && utf8.encode(name).length > LABEL_BYTES_MAX)) {
     throw new TollgateError("invalid_request", `${param} must be a text of 1 to ${LABEL_BYTES_MAX} bytes.`, { param });
   }
-  return { kind, id: encodeURIComponent(name.toWellFormed()), label: name };
+  return { kind, id: encodeURIComponent(name), label: name };
 }
 
 /** A lifetime budget on one scope, or the scope alone. */

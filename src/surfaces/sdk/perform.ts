@@ -230,7 +230,7 @@ function bytesOf(content: Record<string, unknown>): Uint8Array {
 /** @throws TollgateError `invalid_request` */
 export function checkTags(tags: unknown): void {
   if (tags === undefined) return;
-  if (!Array.isArray(tags) || tags.length > TAGS_MAX || tags.some((tag) => typeof tag !== "string" || tag === "" || encoder.encode(tag).length > TAG_BYTES_MAX)) {
+  if (!Array.isArray(tags) || tags.length > TAGS_MAX || tags.some((tag) => typeof tag !== "string" || tag === "" || !tag.isWellFormed() || encoder.encode(tag).length > TAG_BYTES_MAX)) {
     throw new TollgateError("invalid_request", `tags must be a list of at most ${TAGS_MAX} texts, each of 1 to ${TAG_BYTES_MAX} bytes.`, { param: "tags" });
   }
 }

@@ -15,6 +15,7 @@ export function wrong(param: string, must: string): TollgateError {
 
 export function readModel(value: unknown): string {
   if (typeof value !== "string" || value.length === 0) throw wrong("model", "the name of a model, such as \"gpt-4o-mini\"");
+  if (!value.isWellFormed()) throw wrong("model", "text without halves of surrogate pairs");
   if (value.length > MODEL_MAX) throw wrong("model", `at most ${MODEL_MAX} characters long`);
   return value;
 }
@@ -33,12 +34,13 @@ export function readCount(value: unknown, param: string): number | undefined {
 
 export function readUser(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
-  if (!isLabel(value)) throw wrong("user", `a text of at most ${LABEL_BYTES_MAX} bytes`);
+  if (!isLabel(value)) throw wrong("user", `a text of at most ${LABEL_BYTES_MAX} bytes, without halves of surrogate pairs`);
   return value;
 }
 
+/** Half a surrogate pair has no bytes: what is stored of it would be another name, and two would become one. */
 function isLabel(value: unknown): value is string {
-  return typeof value === "string" && (value.length * 3 <= LABEL_BYTES_MAX || Buffer.byteLength(value) <= LABEL_BYTES_MAX);
+  return typeof value === "string" && value.isWellFormed() && (value.length * 3 <= LABEL_BYTES_MAX || Buffer.byteLength(value) <= LABEL_BYTES_MAX);
 }
 
 export function readMetadata(value: unknown, raw: Buffer, span: Span): string | undefined {
