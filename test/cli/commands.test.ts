@@ -127,6 +127,20 @@ describe("report and audit", () => {
   });
 });
 
+test("the owner of a key is its internal user, in keys create and in report; whom the calls were for is the user", async () => {
+  await post("/user/new", { user_id: "olga", user_alias: "Olga" });
+  const { stdout } = await runCli(["keys", "create", "--data", folder, "--internal-user", "olga", "--key-only"]);
+  const answer = await fetch(`${gateway.url}/v1/chat/completions`, { method: "POST", headers: { authorization: `Bearer ${stdout.trim()}`, "content-type": "application/json" }, body: JSON.stringify({ model: "gpt-4o-mini", user: "shop-17", max_tokens: 20, messages: [{ role: "user", content: "hi" }] }) });
+  expect(answer.status).toBe(200);
+  await answer.text();
+  const env = { TOLLGATE_MASTER_KEY: readFileSync(join(folder, "master-key"), "utf8").trim() };
+  const [olga, shop] = [await json(["report", "--by", "user", "--internal-user", "olga", "--url", gateway.url], env), await json(["report", "--by", "internal-user", "--user", "shop-17", "--url", gateway.url], env)] as { rows: Record<string, unknown>[]; total: unknown }[];
+  expect(olga?.rows).toMatchObject([{ user: "shop-17", requests: 1 }]);
+  expect(shop?.rows).toMatchObject([{ internal_user: "olga", name: "Olga", requests: 1 }]);
+  expect(shop?.total).toEqual(olga?.total);
+  expect((await runCli(["keys", "create", "--data", folder, "--user", "olga"])).stderr).toMatch(/^usage: .*--user/);
+});
+
 describe("usage: exit 2, one sentence, the nearest name", () => {
   test.each([
     [["audt"], "Did you mean audit?"],

@@ -9,7 +9,7 @@ export interface CreateKeyOptions {
   readonly duration?: string;
   readonly alias?: string;
   readonly team?: string;
-  readonly user?: string;
+  readonly internalUser?: string;
   readonly models?: string;
   readonly rpm?: string;
   readonly tpm?: string;
@@ -35,7 +35,7 @@ const PAGE = 100;
 export async function createKey(terminal: Terminal, gateway: GatewayAddress, options: CreateKeyOptions): Promise<void> {
   const made = (await ask(gateway, "/key/generate", {
     ...given("max_budget", options.budget), ...given("budget_duration", options.duration), ...given("key_alias", options.alias),
-    ...given("team_id", options.team), ...given("user_id", options.user),
+    ...given("team_id", options.team), ...given("user_id", options.internalUser),
     ...given("models", options.models?.split(",").map((name) => name.trim())), ...given("rpm_limit", whole(options.rpm)), ...given("tpm_limit", whole(options.tpm)),
   })) as { key: string; max_budget: number | null; budget_duration: string | null };
   if (options.keyOnly === true) terminal.out(`${made.key}\n`);

@@ -140,7 +140,7 @@ function build(application: Application, terminal: Terminal, state: { exit: numb
   const keys = program.command("keys").description("virtual keys, through the running gateway");
   json(remote(keys.command("create").description("make a key")))
     .option("--budget <dollars>", "refuse what would pass this").option("--duration <duration>", "the budget begins anew, such as 30d").option("--alias <name>", "what people call it")
-    .option("--team <id>", "its team").option("--user <id>", "its user").option("--models <names>", "only these models, separated by commas")
+    .option("--team <id>", "its team").option("--internal-user <id>", "its owner, a user of the gateway").option("--models <names>", "only these models, separated by commas")
     .addOption(new Option("--rpm <number>", "requests a minute").argParser((text) => String(wholeNumber("--rpm", 0, 1e9)(text)))).addOption(new Option("--tpm <number>", "tokens a minute").argParser((text) => String(wholeNumber("--tpm", 0, 1e12)(text))))
     .option("--key-only", "print the key and nothing else")
     .action((options: CreateKeyOptions & Place) => createKey(terminal, application.gateway(options), options));
