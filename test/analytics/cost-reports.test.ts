@@ -52,6 +52,31 @@ test("a team goes by the id that it was given, or by its alias, in filters, rows
   expect(await (await gateway.call("GET", "/v1/tollgate/spend?by=team")).body["rows"]).toContainEqual(expect.objectContaining({ group: "search", label: "Search team" }));
 });
 
+test("a team that was deleted keeps its id in reports, beside a new one of the same id", async () => {
+  const ask = async (): Promise<void> => {
+    await gateway.call("POST", "/team/new", { team_id: "gone", team_alias: "Gone" });
+    const made = await gateway.call("POST", "/key/generate", { team_id: "gone" });
+    expect((await gateway.call("POST", "/v1/chat/completions", { model: gateway.modelNames[0], max_tokens: 50, messages: [{ role: "user", content: "hello" }] }, made.body["key"] as string)).status).toBe(200);
+  };
+  const named = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for (const place of [gateway.url, gateway.folder]) {
+      const analyzer = new CostAnalyzer(place, { apiKey: gateway.master });
+      found.push((await analyzer.by("team")).filter(({ id }) => id === "gone").map(({ label }) => label).toSorted().join());
+      await analyzer.close();
+    }
+    return [...found, (await rows("by=team")).map((row) => String(row["label"])).filter((label) => /gone/i.test(label)).toSorted().join()];
+  };
+  await ask();
+  await gateway.call("GET", "/v1/tollgate/audit");
+  expect(await named()).toEqual(["Gone", "Gone", "Gone"]);
+  await gateway.call("POST", "/team/delete", { team_ids: ["gone"] });
+  expect(await named()).toEqual(["gone (deleted)", "gone (deleted)", "gone (deleted)"]);
+  await ask();
+  await gateway.call("GET", "/v1/tollgate/audit");
+  expect(await named()).toEqual(["Gone,gone (deleted)", "Gone,gone (deleted)", "Gone,gone (deleted)"]);
+});
+
 test.each([
   ["costs", "by=colour", "invalid_request", "by"], ["costs", "days=0", "invalid_request", "days"], ["costs", "days=1e9", "invalid_request", "days"], ["costs", "days=3&months=1", "invalid_request", "months"],
   ["costs", "from=yesterday", "invalid_request", "from"], ["costs", "from=2026-11-02&to=2026-10-30", "invalid_request", "to"], ["costs", "time_zone=Mars/Base", "invalid_time_zone", "time_zone"], ["costs", "week_start=7", "invalid_request", "week_start"],

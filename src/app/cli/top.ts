@@ -48,8 +48,10 @@ async function lookAt(analyzer: CostAnalyzer, options: TopOptions): Promise<TopL
   const minutes = { from: now - options.minutes * 60_000, to: now + 1 };
   const [recent, today, recentRows, todayRows] = await Promise.all([analyzer.total(minutes), analyzer.total({ days: 1 }), analyzer.by(dimension, minutes), analyzer.by(dimension, { days: 1 })]);
   // Shortly after midnight some of what is recent is not of today.
-  const rows = new Map(todayRows.map((row) => [row.id, { id: row.id, label: row.label, recent: NONE as TopLook["recent"], today: row as TopLook["today"] }]));
-  for (const row of recentRows) rows.set(row.id, { id: row.id, label: row.label, recent: row, today: rows.get(row.id)?.today ?? NONE });
+  // A deleted team and a new one may have the same id.
+  const keyOf = ({ id, label }: { readonly id: string | null; readonly label: string }): string => JSON.stringify([id, label]);
+  const rows = new Map(todayRows.map((row) => [keyOf(row), { id: row.id, label: row.label, recent: NONE as TopLook["recent"], today: row as TopLook["today"] }]));
+  for (const row of recentRows) rows.set(keyOf(row), { id: row.id, label: row.label, recent: row, today: rows.get(keyOf(row))?.today ?? NONE });
   const sorted = [...rows.values()].sort((a, b) => descending(a.recent, b.recent) || descending(a.today, b.today) || (a.label < b.label ? -1 : 1));
   return { at: new Date(now).toISOString(), recent, today, rows: sorted };
 }

@@ -5,6 +5,7 @@ import type { WeekDay } from "../windows/window.ts";
 import { calendarSpans } from "./calendar.ts";
 import type { CostFilter, Dimension, GroupBy } from "./dimension.ts";
 import { periodBefore, periodSpan, type Calendar, type Period, type PeriodSpan } from "./period.ts";
+import { namesOf } from "./names.ts";
 import { costsOf, efficiencyOf, type Costs, type Efficiency } from "./rows.ts";
 import type { CostGroup, CostSource } from "./source.ts";
 import { addSums, NO_COSTS, subtractSums, type CostSums } from "./sums.ts";
@@ -86,8 +87,10 @@ export class Analysis {
   async by(dimension: Dimension, query: TopQuery): Promise<LabelCosts[]> {
     const { limit } = query;
     if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) throw new TollgateError("invalid_request", "limit must be a whole number from 1.", { param: "limit" });
-    const [groups, names] = await Promise.all([this.groups(dimension, this.span(query), query.filter), this.source.names(dimension)]);
-    return groups.slice(0, limit).map((group) => {
+    const span = this.span(query);
+    const groups = (await this.groups(dimension, span, query.filter)).slice(0, limit);
+    const names = await namesOf(this.source, dimension, groups, span);
+    return groups.map((group) => {
       const name = group.group === null ? undefined : names.get(group.group);
       return { id: name?.wireId ?? group.group, label: group.group === null ? "(none)" : (name?.label ?? group.group), ...costsOf(group) };
     });

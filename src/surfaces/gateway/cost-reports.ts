@@ -1,6 +1,7 @@
 import { TollgateError } from "../../base/errors.ts";
 import { withIds } from "../../domain/analytics/aliases.ts";
 import { DIMENSIONS, isTimeUnit, TIME_UNITS, type CostFilter, type Dimension, type GroupBy } from "../../domain/analytics/dimension.ts";
+import { namesOf } from "../../domain/analytics/names.ts";
 import { periodSpan, type Calendar, type Period, type PeriodSpan } from "../../domain/analytics/period.ts";
 import type { CostSource, Name } from "../../domain/analytics/source.ts";
 import { rowOfEntry, rowOfGroup } from "../../domain/analytics/wire.ts";
@@ -33,7 +34,8 @@ export function costReports(costs: Costs, now: () => number): Map<string, Report
       if (isTimeUnit(by) && (to - from) / (by === "hour" ? HOUR_MS : 24 * HOUR_MS) > SERIES_HOURS_MAX) throw invalid("from", `${by}s from then on are more than ${SERIES_HOURS_MAX}. Ask for a shorter period, or a longer unit.`);
       const filter = await withIds(costs, filterIn(query));
       const isLabel = by !== "none" && !isTimeUnit(by);
-      const [groups, names] = await Promise.all([costs.sums({ from, to, by, filter, ...calendar }), isLabel ? costs.names(by) : new Map<string, Name>()]);
+      const groups = await costs.sums({ from, to, by, filter, ...calendar });
+      const names = isLabel ? await namesOf(costs, by, groups, { from, to }) : new Map<string, Name>();
       const rows = groups.map((group) => rowOfGroup(group, group.group === null ? undefined : names.get(group.group)?.label));
       return exactJson({ by: snake(by), from: new Date(from).toISOString(), to: new Date(to).toISOString(), time_zone: calendar.timeZone, overlapping: by === "tag", rows });
     }],

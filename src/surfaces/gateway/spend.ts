@@ -1,5 +1,6 @@
 import { TollgateError } from "../../base/errors.ts";
 import type { Dimension } from "../../domain/analytics/dimension.ts";
+import { namesOf } from "../../domain/analytics/names.ts";
 import type { CostGroup, CostSource, Name } from "../../domain/analytics/source.ts";
 
 /** `customer` is another name of `user`: whom calls were for. */
@@ -32,7 +33,9 @@ export interface SpendQuery {
 export async function spendOf(costs: Omit<CostSource, "close">, { by, from = 0, to }: SpendQuery, now: number): Promise<readonly SpendRow[]> {
   if (by !== "day") {
     const dimension = DIMENSIONS[by];
-    const [groups, names] = await Promise.all([costs.sums({ by: dimension, from, to: to ?? LAST_MS }), costs.names(dimension)]);
+    const period = { from, to: to ?? LAST_MS };
+    const groups = await costs.sums({ by: dimension, ...period });
+    const names = await namesOf(costs, dimension, groups, period);
     return groups.map((group) => rowOf(group, names.get(group.group ?? "")));
   }
   // A series is as long as its period, so it begins with the first entry.
