@@ -11,9 +11,9 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-async function start(options: MockProviderOptions = {}): Promise<{ provider: MockProvider; ask: (body: object) => ReturnType<typeof post> }> {
+async function start(options: MockProviderOptions = {}, idleTimeoutMs = 300): Promise<{ provider: MockProvider; ask: (body: object) => ReturnType<typeof post> }> {
   const provider = await startMockProvider(options);
-  const upstream = createUndiciUpstream({ idleTimeoutMs: 300 });
+  const upstream = createUndiciUpstream({ idleTimeoutMs });
   cleanUps.push(() => provider.close(), () => upstream.destroy());
   return { provider, ask: (body) => post(upstream, provider.url, JSON.stringify({ model: "mock", messages: [], ...body })) };
 }
@@ -123,7 +123,7 @@ describe("each way to misbehave does what it says", () => {
 });
 
 test("1,000 at once are served", async () => {
-  const { provider, ask } = await start({ log: false, standard: { completionTokens: 5 } });
+  const { provider, ask } = await start({ log: false, standard: { completionTokens: 5 } }, 30_000);
   const answers = await Promise.all(Array.from({ length: 1_000 }, (_, index) => ask(index % 2 === 0 ? {} : STREAM).done));
   expect(answers.every((answer) => answer.outcome === "end")).toBe(true);
   expect(provider.bill().entries).toHaveLength(1_000);

@@ -94,6 +94,29 @@ describe("an exchange", () => {
     expect(await post(upstreamOf(), url).done).toMatchObject({ outcome: "end", status: 200, body: "done" });
   });
 
+  test("a 100 Continue that nobody asked for is passed over, cut anywhere, and more than one", async () => {
+    const whole = `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\nHTTP/1.1 100 Go On\r\nx: 1\r\n\r\n${OK}`;
+    for (let cut = 0; cut <= whole.length; cut += 1) {
+      const server = await rawServer((socket) => {
+        socket.write(whole.slice(0, cut));
+        setTimeout(() => socket.write(whole.slice(cut)), 2);
+      });
+      const upstream = upstreamOf();
+      for (let round = 0; round < 2; round += 1) expect(await post(upstream, server.url).done, `cut at ${cut}`).toMatchObject({ outcome: "end", status: 200, body: "ok" });
+      expect(server.connections()).toBe(1);
+    }
+  });
+
+  test("an answer's body may begin as a 100 Continue does", async () => {
+    const body = "HTTP/1.1 100 Continue\r\n\r\n";
+    const server = await rawServer((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length * 2}\r\n\r\n`);
+      setTimeout(() => socket.write(body), 5);
+      setTimeout(() => socket.write(body), 10);
+    });
+    expect(await post(upstreamOf(), server.url).done).toMatchObject({ outcome: "end", body: body + body });
+  });
+
   test("100 at once all arrive, each on its own connection", async () => {
     const url = await httpServer((_request, response, body) => void setImmediate(() => response.end(body)));
     const upstream = upstreamOf();
@@ -228,6 +251,17 @@ describe("5.4 a reused connection that dies before the first byte", () => {
       if (how === "reset") idle?.resetAndDestroy();
       else idle?.destroy();
     }
+  });
+
+  test("after a 100 Continue it is not replaced: the provider has the request", async () => {
+    const server = await rawServer((socket, onConnection) => {
+      if (onConnection === 1) socket.write(OK);
+      else socket.write("HTTP/1.1 100 Continue\r\n\r\n", () => setTimeout(() => socket.destroy(), 5));
+    });
+    const upstream = upstreamOf();
+    await post(upstream, server.url).done;
+    expect(await post(upstream, server.url).done).toMatchObject({ outcome: "sent" });
+    expect(server.connections()).toBe(1);
   });
 
   test("only once: if the fresh one dies too, sent", async () => {

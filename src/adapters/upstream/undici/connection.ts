@@ -1,4 +1,9 @@
-import { Client, type Dispatcher } from "undici";
+import { Client, type buildConnector, type Dispatcher } from "undici";
+import { InterimFilter } from "./interim.ts";
+
+export interface ConnectionOptions extends Client.Options {
+  readonly connect: buildConnector.connector;
+}
 
 /** What becomes of a connection once its exchange is over. */
 export interface ConnectionOwner {
@@ -16,10 +21,16 @@ export class Connection {
   busy = true;
   private readonly client: Client;
   private requestsOnSocket = 0;
+  private interim: InterimFilter | undefined;
 
-  constructor(origin: string, options: Client.Options, owner: ConnectionOwner) {
+  constructor(origin: string, options: ConnectionOptions, owner: ConnectionOwner) {
     this.owner = owner;
-    this.client = new Client(origin, options);
+    const connect: buildConnector.connector = (target, callback) => options.connect(target, (...[error, socket]) => {
+      if (error !== null) return callback(error, null);
+      this.interim = new InterimFilter(socket);
+      callback(null, socket);
+    });
+    this.client = new Client(origin, { ...options, connect });
     this.client.on("connect", () => {
       this.requestsOnSocket = 0;
     });
@@ -33,12 +44,18 @@ export class Connection {
   /** Counts a request that is about to be written. @returns whether the socket carried one before */
   takeSocket(): boolean {
     this.requestsOnSocket += 1;
+    this.interim?.expect();
     return this.requestsOnSocket > 1;
   }
 
   /** Its socket has carried a request. */
   get wasUsed(): boolean {
     return this.requestsOnSocket > 0;
+  }
+
+  /** Bytes came that undici does not know of: the provider has the request. */
+  get continued(): boolean {
+    return this.interim?.continued === true;
   }
 
   destroy(then: () => void = ignore): void {

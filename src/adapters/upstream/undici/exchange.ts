@@ -117,7 +117,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamExchange {
     this.source.discard(this.connection);
     // A reset that was on its way may be heard before anything was written: then it is only known that the connection is old.
     const stale = this.reused || (!this.sent && this.connection.wasUsed);
-    if (stale && !this.answering && !this.retried && isLostConnection(error)) {
+    if (stale && !this.answering && !this.connection.continued && !this.retried && isLostConnection(error)) {
       this.again();
       return;
     }

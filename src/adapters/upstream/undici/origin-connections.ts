@@ -1,5 +1,4 @@
-import type { Client } from "undici";
-import { Connection, type ConnectionOwner } from "./connection.ts";
+import { Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.ts";
 import type { ConnectionSource } from "./exchange.ts";
 
 /**
@@ -12,7 +11,7 @@ import type { ConnectionSource } from "./exchange.ts";
  */
 export class OriginConnections implements ConnectionSource, ConnectionOwner {
   private readonly origin: string;
-  private readonly options: Client.Options;
+  private readonly options: ConnectionOptions;
   private readonly idle: Connection[] = [];
   /** Busy and idle ones. Which are busy stands in themselves: a set that is changed twice per request costs more. */
   private readonly living = new Set<Connection>();
@@ -21,7 +20,7 @@ export class OriginConnections implements ConnectionSource, ConnectionOwner {
   /** Who waits for the last connection to go; several, when `destroy` follows on `close`. */
   private readonly waiting: (() => void)[] = [];
 
-  constructor(origin: string, options: Client.Options) {
+  constructor(origin: string, options: ConnectionOptions) {
     this.origin = origin;
     this.options = options;
   }

@@ -1,5 +1,6 @@
-import { buildConnector, type Client } from "undici";
+import { buildConnector } from "undici";
 import type { Upstream, UpstreamEvents, UpstreamExchange, UpstreamRequest } from "../../../domain/upstream/upstream.ts";
+import type { ConnectionOptions } from "./connection.ts";
 import { Exchange } from "./exchange.ts";
 import { OriginConnections } from "./origin-connections.ts";
 
@@ -29,7 +30,7 @@ export interface UndiciUpstream extends Upstream {
  */
 export function createUndiciUpstream(options: UndiciUpstreamOptions = {}): UndiciUpstream {
   const { idleTimeoutMs = 120_000, connectTimeoutMs = 10_000, keepAliveMs = 30_000 } = options;
-  const clientOptions: Client.Options = {
+  const clientOptions: ConnectionOptions = {
     allowH2: false,
     pipelining: 1,
     headersTimeout: idleTimeoutMs,
@@ -41,11 +42,11 @@ export function createUndiciUpstream(options: UndiciUpstreamOptions = {}): Undic
 }
 
 class Origins implements UndiciUpstream {
-  private readonly options: Client.Options;
+  private readonly options: ConnectionOptions;
   private readonly origins = new Map<string, OriginConnections>();
   private closed = false;
 
-  constructor(options: Client.Options) {
+  constructor(options: ConnectionOptions) {
     this.options = options;
   }
 
