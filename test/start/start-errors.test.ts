@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startMockProvider } from "../support/mock-provider.ts";
 import { runCli, startCli, type Run } from "../support/run-cli.ts";
 
 let folder: string;
@@ -206,5 +207,33 @@ describe("a good start and its end", () => {
     expect(() => process.kill(pid, 0)).toThrow();
     expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(folder);
     expect(readdirSync(folder)).not.toContain("gateway.json");
+  });
+
+  test("GATE 5.7: a Ctrl-C that comes twice, as through npm in a terminal, is one: the stream finishes; a second one later ends it at once", async () => {
+    const mock = await startMockProvider();
+    mock.enqueue({ chunks: 20, chunkDelayMs: 30 }, { fault: "hang_mid_body" });
+    const config = join(folder, "slow.yaml");
+    writeFileSync(config, `model_list: [{ model_name: m, litellm_params: { model: openai/gpt-4o-mini, api_key: sk-up, api_base: "${mock.url}/v1" } }]`);
+    const begin = async (): Promise<{ gateway: Awaited<ReturnType<typeof startCli>>; text: Promise<string> }> => {
+      const gateway = await startCli(folder, { cwd: folder, argv: ["--config", config] });
+      const master = readFileSync(join(folder, "master-key"), "utf8").trim();
+      const response = await fetch(`${gateway.url}/v1/chat/completions`, { method: "POST", headers: { authorization: `Bearer ${master}` }, body: JSON.stringify({ model: "m", stream: true, max_tokens: 2_000, messages: [{ role: "user", content: "Hello" }] }) });
+      return { gateway, text: response.text().catch(() => "cut") };
+    };
+    const once = await begin();
+    const told = new Promise<void>((resolve) => once.gateway.child.stderr?.once("data", () => resolve()));
+    once.gateway.child.kill("SIGINT");
+    await told;
+    once.gateway.child.kill("SIGINT");
+    expect(await once.text).toMatch(/data: \[DONE\]\s*$/);
+    expect((await once.gateway.run).code).toBe(0);
+    expect(readdirSync(folder)).not.toContain("gateway.json");
+    const twice = await begin();
+    twice.gateway.child.kill("SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    twice.gateway.child.kill("SIGINT");
+    expect((await twice.gateway.run).code).toBeNull();
+    expect(await twice.text).toBe("cut");
+    await mock.close();
   });
 });

@@ -110,7 +110,7 @@ export class Section {
     const variable = value.slice(REFERENCE.length);
     const found = this.findings.environment.get(variable);
     if (found !== undefined && found !== "") return found;
-    this.problem(name, `the environment variable ${shortName(variable)} is not set.`);
+    this.problem(name, `the environment variable ${shortName(variable)} is not set. Set it, or remove this line.`);
     return undefined;
   }
 
