@@ -88,3 +88,17 @@ test("GATE 8.2: a batch is committed at 1,000 rows at once, and fewer rows after
   expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
   await thread.close();
 });
+
+test("GATE 8.4: while a batch cannot be written, whoever reads is told so instead of waiting without end; a patient one waits", async () => {
+  const problems: Error[] = [];
+  const thread = new WriterThread(path, { committed: () => {}, problem: (error) => problems.push(error) });
+  await thread.call({ type: "load" });
+  const unwritable = batch(1);
+  thread.write({ ...unwritable, balances: unwritable.balances.map((balance) => ({ ...balance, spent: 2n ** 70n })) });
+  const patient = thread.call({ type: "commit", patient: true }).then(() => "done", () => "ended");
+  await expect(thread.call({ type: "commit" })).rejects.toMatchObject({ code: "ledger_unwritable" });
+  expect(problems.length).toBeGreaterThan(0);
+  expect(await Promise.race([patient, new Promise((resolve) => setTimeout(resolve, 300, "waits"))])).toBe("waits");
+  await thread.close();
+  expect(await patient).toBe("ended");
+});

@@ -5,7 +5,7 @@ import { TollgateError } from "../../../base/errors.ts";
 import type { Batch } from "../../../domain/ledger/store.ts";
 import { LedgerWriter } from "./ledger-writer.ts";
 import { errorText, type WorkerAnswer, type WriterRequest } from "./messages.ts";
-import { isDiskTrouble, openForWriting } from "./schema.ts";
+import { isBusy, isDiskTrouble, openForWriting } from "./schema.ts";
 
 const COMMIT_ROWS = 1_000;
 const COMMIT_AFTER_MS = 200;
@@ -62,7 +62,7 @@ function commit(): boolean {
     } catch (error) {
       failing = true;
       answer({ type: "problem", error: errorText(error) });
-      if (isDiskTrouble(error)) refuseImpatient();
+      if (!isBusy(error)) refuseImpatient();
       timer = setTimeout(commit, retryMs);
       retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
       return false;
@@ -80,7 +80,7 @@ function commit(): boolean {
   return true;
 }
 
-/** A full disk may take hours: who only wants to read what was settled last is told, instead of left waiting. */
+/** A full disk may take hours, and worse for ever: who only wants to read what was settled last is told, instead of left waiting. */
 function refuseImpatient(): void {
   for (const { id, patient } of waiting) if (!patient) answer({ type: "failure", id, error: errorText(unwritable("what was settled last cannot be read")) });
   waiting = waiting.filter(({ patient }) => patient);
