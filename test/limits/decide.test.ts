@@ -27,6 +27,15 @@ describe("admission", () => {
     expect(decision).toMatchObject({ outcome: "admitted", hold: { cap: 250 }, sendCap: 250 });
   });
 
+  test("3.1 a budget as good as none lends one request a million dollars at most: sums stay within 64 bits whatever is asked", () => {
+    const unlimited = limit("nanoUsd", 9_000_000_000_000_000_000n);
+    const decision = decide(ask(Number.MAX_SAFE_INTEGER), [standing(unlimited, 0n)]);
+    if (decision.outcome !== "admitted") throw new Error(decision.outcome);
+    expect(decision.hold.nanoUsd).toBeLessThanOrEqual(1_000_000_000_000_000n);
+    expect(decision.hold.nanoUsd).toBeGreaterThan(999_999_999_000_000n);
+    expect(decision.sendCap).toBe(decision.hold.cap);
+  });
+
   test("3.2 held money never shortens an answer: the request waits instead", () => {
     const decision = decide(ask(2_000), [standing(limit("nanoUsd", 2_000_000n), 0n, 1_500_000n)]);
     expect(decision).toMatchObject({ outcome: "budget_held", needed: 1_350_000n });

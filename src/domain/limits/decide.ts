@@ -1,4 +1,4 @@
-import { divideUp, PICO_PER_NANO, type NanoUsd } from "../../base/money.ts";
+import { divideUp, PICO_PER_NANO, REQUEST_MAX_NANO_USD, type NanoUsd } from "../../base/money.ts";
 import type { Ask, Hold } from "./ask.ts";
 import type { Limit, Measure } from "./limit.ts";
 
@@ -34,7 +34,7 @@ export function decide(ask: Ask, standings: readonly Standing[]): Decision {
   // Nearly every request fits everything as it is. What fits now can also ever be afforded, so the search below would
   // grant the same cap: one comparison per limit says so.
   const need = needOf(ask, cap);
-  if (blockedNow(need, standings) === undefined) return admitted(ask, wanted, need.nanoUsd, standings);
+  if (need.nanoUsd <= REQUEST_MAX_NANO_USD && blockedNow(need, standings) === undefined) return admitted(ask, wanted, need.nanoUsd, standings);
   return decideTight(ask, standings, wanted);
 }
 
@@ -61,6 +61,9 @@ function decideTight(ask: Ask, standings: readonly Standing[], wanted: number): 
     const standing = tightestMoney ?? tightest;
     return { outcome: neverFits(standing.limit), standing, needed: amountOf(ask, standing.limit.measure, floor) };
   }
+  // No budget, however large, lends one request more than what is taken for a mistake elsewhere.
+  const most = affords(ask, "nanoUsd", REQUEST_MAX_NANO_USD);
+  if (most >= floor && most < granted) granted = most;
   const need = needOf(ask, granted);
   const blocked = blockedNow(need, standings);
   if (blocked !== undefined) {
