@@ -66,12 +66,19 @@ describe("a cost", () => {
     }), { numRuns: 5_000 });
   });
 
-  test("is the sum of its lines in pico-dollars, rounded once, half to even", () => {
+  test("is the sum of its lines in pico-dollars, rounded once, half to even; a line is rounded by itself wherever the sum allows it", () => {
     fc.assert(fc.property(price, usage, (of, lines) => {
       const cost = priced(of, lines);
       const sum = cost.lines.reduce((total, line) => total + line.pico, 0n);
       expect(cost.nanoUsd).toBe(divideHalfEven(sum, 1_000n));
-      for (const line of cost.lines) expect(line.pico).toBe(divideHalfEven(BigInt(line.quantity) * line.rate.pico, line.rate.per));
+      const rounded = cost.lines.map((line) => divideHalfEven(BigInt(line.quantity) * line.rate.pico, line.rate.per));
+      const bears = divideHalfEven(rounded.reduce((total, pico) => total + pico, 0n), 1_000n) !== cost.nanoUsd;
+      for (const [index, line] of cost.lines.entries()) {
+        const off = line.pico - (rounded[index] as bigint);
+        // Only where the roundings of lines together would move the cost do lines bear it, and only those that were rounded.
+        if (!bears || line.rate.per === 1n) expect(off).toBe(0n);
+        else expect(off < 0n ? -off : off).toBeLessThanOrEqual(BigInt(cost.lines.length));
+      }
     }));
   });
 
