@@ -8,7 +8,11 @@ beforeAll(async () => {
   - model_name: pair
     litellm_params: { model: openai/gpt-4o-mini, api_key: sk-${id}, api_base: "${url}/v1"${more} }
     model_info: { id: ${id} }`;
-  world = await startWorld({ yaml: "litellm_settings: { max_end_user_budget: 0.001 }", tollgate: "customers_per_minute: 3", models: (url) => entry(url, "first", ", rpm: 1") + entry(url, "second", "") });
+  const priced = (url: string, id: string, more: string): string => entry(url, id, more).replace("model_name: pair", "model_name: unlike");
+  world = await startWorld({
+    yaml: "litellm_settings: { max_end_user_budget: 0.001 }", tollgate: "customers_per_minute: 3",
+    models: (url) => entry(url, "first", ", rpm: 1") + entry(url, "second", "") + priced(url, "dear", ", max_budget: 0.1, input_cost_per_token: 0.0001, output_cost_per_token: 0.0001") + priced(url, "cheap", ""),
+  });
 });
 afterAll(() => world.stop());
 
@@ -56,6 +60,16 @@ test("7.3: deployments of one name are tried in order, moving on only when a lim
   world.mock.enqueue({ status: 500 });
   const failed = await send(key, chat("pair"));
   expect([failed.status, failed.headers.get("x-litellm-model-id")]).toEqual([500, "first"]);
+});
+
+test("7.3: what a key cannot pay at one deployment is not tried at a cheaper one; what a deployment has spent is", async () => {
+  const poor = await send(await world.key({ max_budget: 0.001 }), chat("unlike"));
+  expect([poor.status, poor.body["error"]]).toEqual([422, expect.objectContaining({ details: expect.objectContaining({ scope: "key" }) })]);
+  const key = await world.key();
+  world.mock.enqueue({ promptTokens: 10, completionTokens: 990 });
+  const used: (string | null)[] = [];
+  for (let index = 0; index < 2; index += 1) used.push((await send(key, chat("unlike"))).headers.get("x-litellm-model-id"));
+  expect(used).toEqual(["dear", "cheap"]);
 });
 
 test("10.1: a customer that nobody made has the default budget, a pinned one cannot be changed, and new ones are counted per minute", async () => {
