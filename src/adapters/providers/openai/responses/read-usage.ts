@@ -1,6 +1,6 @@
-import { isBelievableCount, type UsageLine } from "../../../../domain/usage/usage.ts";
+import type { UsageLine } from "../../../../domain/usage/usage.ts";
 import { isObject, parseOrUndefined, type JsonObject } from "../json.ts";
-import { addLine, Counts, disbelief, isPositive, reasoningOutside, type UsageProblem } from "../usage-counts.ts";
+import { addLine, Counts, type UsageProblem } from "../usage-counts.ts";
 import type { WireUsage } from "./wire.ts";
 
 const NO_DETAILS: JsonObject = {};
@@ -14,37 +14,19 @@ const NO_DETAILS: JsonObject = {};
  * @example readUsage({ input_tokens: 9, output_tokens: 3, total_tokens: 12 }, "gpt-4o", "[]") // [input 9, output 3]
  */
 export function readUsage(usage: WireUsage, model: string | undefined, output: string): readonly UsageLine[] | UsageProblem {
-  const input = usage.input_tokens;
-  const generated = usage.output_tokens;
-  if (input === undefined || input === null || generated === undefined || generated === null) return "missing";
-  if (!isBelievableCount(input)) return disbelief(input);
-  if (!isBelievableCount(generated)) return disbelief(generated);
-  if (input === 0 && generated === 0 && !isPositive(usage.total_tokens)) return "missing";
+  const input = isObject(usage.input_tokens_details) ? usage.input_tokens_details : NO_DETAILS;
+  const generated = isObject(usage.output_tokens_details) ? usage.output_tokens_details : NO_DETAILS;
   const counts = new Counts();
-  const inputDetails = isObject(usage.input_tokens_details) ? usage.input_tokens_details : NO_DETAILS;
-  const outputDetails = isObject(usage.output_tokens_details) ? usage.output_tokens_details : NO_DETAILS;
-  const cached = counts.first(inputDetails["cached_tokens"]);
-  const written = counts.first(inputDetails["cache_write_tokens"]);
-  const audioIn = counts.first(inputDetails["audio_tokens"]);
-  const audioOut = counts.first(outputDetails["audio_tokens"]);
-  const imageOut = counts.first(outputDetails["image_tokens"]);
-  let reasoning = counts.first(outputDetails["reasoning_tokens"]);
-  if (counts.problem !== undefined) return counts.problem;
-  const outside = reasoningOutside(usage.total_tokens, input + generated, reasoning, model);
-  if (typeof outside === "string") return outside;
-  if (outside > 0) reasoning = outside;
-  const plain = input - cached - written - audioIn;
-  const text = generated - audioOut - imageOut - (outside > 0 ? 0 : reasoning);
-  if (plain < 0 || text < 0) return "inconsistent";
+  counts.cached = counts.first(input["cached_tokens"]);
+  counts.written = counts.first(input["cache_write_tokens"]);
+  counts.audioIn = counts.first(input["audio_tokens"]);
+  counts.audioOut = counts.first(generated["audio_tokens"]);
+  counts.imageOut = counts.first(generated["image_tokens"]);
+  counts.reasoning = counts.first(generated["reasoning_tokens"]);
+  const lines = counts.lines(usage.input_tokens, usage.output_tokens, usage.total_tokens, model);
+  if (typeof lines === "string") return lines;
   const searches = hostedSearches(output);
   if (searches === undefined) return "missing";
-  const lines: UsageLine[] = [{ dimension: "input", quantity: plain }, { dimension: "output", quantity: text }];
-  addLine(lines, "cache_read", cached);
-  addLine(lines, "cache_write_5m", written);
-  addLine(lines, "audio_in", audioIn);
-  addLine(lines, "reasoning", reasoning);
-  addLine(lines, "audio_out", audioOut);
-  addLine(lines, "image_out", imageOut);
   addLine(lines, "web_search", searches);
   return lines;
 }
