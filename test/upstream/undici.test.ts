@@ -264,6 +264,14 @@ describe("5.4 a reused connection that dies before the first byte", () => {
     expect(server.connections()).toBe(1);
   });
 
+  test("later than a round trip it is not: the provider may be at work on the request, and would be paid twice", async () => {
+    const server = await rawServer((socket, onConnection) => (onConnection === 1 ? socket.write(OK) : setTimeout(() => socket.destroy(), 60)));
+    const upstream = upstreamOf({ staleMs: 20 });
+    await post(upstream, server.url).done;
+    expect(await post(upstream, server.url).done).toMatchObject({ outcome: "sent" });
+    expect(server.connections()).toBe(1);
+  });
+
   test("only once: if the fresh one dies too, sent", async () => {
     const server = await rawServer((socket, _onConnection, connection) => (connection === 1 && _onConnection === 1 ? socket.write(OK) : socket.destroy()));
     const upstream = upstreamOf();

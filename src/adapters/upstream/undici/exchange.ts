@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import type { Dispatcher } from "undici";
 import type { FailurePhase, UpstreamEvents, UpstreamExchange, UpstreamRequest } from "../../../domain/upstream/upstream.ts";
 import type { Connection } from "./connection.ts";
@@ -26,6 +27,8 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamExchange {
   /** Set once anything may have reached the provider, on this connection or the one before. */
   private sent = false;
   private reused = false;
+  /** When a reused connection was written to, monotonic milliseconds. */
+  private writtenMs = 0;
   private retried = false;
   private answering = false;
   private headSeen = false;
@@ -33,7 +36,11 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamExchange {
   private over = false;
   private cancelled = false;
 
-  constructor(source: ConnectionSource, connection: Connection, request: UpstreamRequest, events: UpstreamEvents) {
+  private readonly staleMs: number;
+
+  /** @param staleMs how long after a write a reused connection may turn out to have been closed before it */
+  constructor(source: ConnectionSource, connection: Connection, request: UpstreamRequest, events: UpstreamEvents, staleMs: number) {
+    this.staleMs = staleMs;
     this.source = source;
     this.connection = connection;
     this.events = events;
@@ -74,6 +81,7 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamExchange {
     this.controller = controller;
     this.sent = true;
     this.reused = this.connection.takeSocket();
+    if (this.reused) this.writtenMs = performance.now();
     if (this.paused) controller.pause();
   }
 
@@ -116,7 +124,8 @@ export class Exchange implements Dispatcher.DispatchHandler, UpstreamExchange {
     if (this.over) return;
     this.source.discard(this.connection);
     // A reset that was on its way may be heard before anything was written: then it is only known that the connection is old.
-    const stale = this.reused || (!this.sent && this.connection.wasUsed);
+    // One that was closed while idle says so within a round trip; who is silent for longer is at work on the request.
+    const stale = this.reused ? performance.now() - this.writtenMs <= this.staleMs : !this.sent && this.connection.wasUsed;
     if (stale && !this.answering && !this.connection.continued && !this.retried && isLostConnection(error)) {
       this.again();
       return;

@@ -11,6 +11,8 @@ export interface UndiciUpstreamOptions {
   readonly connectTimeoutMs?: number;
   /** How long an unused connection is kept when the provider does not say so, in milliseconds. */
   readonly keepAliveMs?: number;
+  /** How long after a request a reused connection may turn out to have been closed before it; later the request may be at work, and is not sent again. */
+  readonly staleMs?: number;
 }
 
 export interface UndiciUpstream extends Upstream {
@@ -29,7 +31,7 @@ export interface UndiciUpstream extends Upstream {
  * upstream.send({ origin: "https://api.openai.com", path: "/v1/chat/completions", headers: ["authorization", "…"], body }, events);
  */
 export function createUndiciUpstream(options: UndiciUpstreamOptions = {}): UndiciUpstream {
-  const { idleTimeoutMs = 120_000, connectTimeoutMs = 10_000, keepAliveMs = 30_000 } = options;
+  const { idleTimeoutMs = 120_000, connectTimeoutMs = 10_000, keepAliveMs = 30_000, staleMs = 1_000 } = options;
   const clientOptions: ConnectionOptions = {
     allowH2: false,
     pipelining: 1,
@@ -38,16 +40,18 @@ export function createUndiciUpstream(options: UndiciUpstreamOptions = {}): Undic
     keepAliveTimeout: keepAliveMs,
     connect: buildConnector({ allowH2: false, timeout: connectTimeoutMs }),
   };
-  return new Origins(clientOptions);
+  return new Origins(clientOptions, staleMs);
 }
 
 class Origins implements UndiciUpstream {
   private readonly options: ConnectionOptions;
+  private readonly staleMs: number;
   private readonly origins = new Map<string, OriginConnections>();
   private closed = false;
 
-  constructor(options: ConnectionOptions) {
+  constructor(options: ConnectionOptions, staleMs: number) {
     this.options = options;
+    this.staleMs = staleMs;
   }
 
   send(request: UpstreamRequest, events: UpstreamEvents): UpstreamExchange {
@@ -58,7 +62,7 @@ class Origins implements UndiciUpstream {
       connections = new OriginConnections(request.origin, this.options);
       this.origins.set(request.origin, connections);
     }
-    const exchange = new Exchange(connections, connections.take(), request, events);
+    const exchange = new Exchange(connections, connections.take(), request, events, this.staleMs);
     exchange.begin();
     return exchange;
   }
