@@ -1,4 +1,5 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -67,4 +68,24 @@ test("GATE 8.5: a copy of a running gateway's folder is taken for what it is: it
   expect(JSON.parse(await cli("audit", "--data", folder))).toMatchObject({ agree: true, entries: 2, counters: "live" });
   await second.stop();
   await first.stop();
+});
+
+test("the backup command of docs/operating.md makes a ledger, beside a running gateway, that another can start on", async () => {
+  const data = join(folder, ".tollgate");
+  const first = await startCli(data, { cwd: folder });
+  const key = await cli("keys", "create", "--data", data, "--key-only");
+  await spend(key, data);
+  await cli("audit", "--data", data);
+  const command = /^node_modules\/.bin\/node (-e '.*VACUUM INTO.*')$/m.exec(readFileSync("docs/operating.md", "utf8"))?.[1];
+  execFileSync("sh", ["-c", `"${process.execPath}" ${command}`], { cwd: folder, stdio: "pipe" });
+  await spend(key, data);
+  await first.stop();
+  const copy = `${folder}-copy`;
+  mkdirSync(copy);
+  cpSync(join(folder, "backup.db"), join(copy, "ledger.db"));
+  cpSync(join(data, "master-key"), join(copy, "master-key"));
+  const second = await startCli(copy);
+  expect(JSON.parse(await cli("audit", "--data", copy))).toMatchObject({ agree: true, entries: 2 });
+  await spend(key, copy);
+  await second.stop();
 });
