@@ -37,6 +37,8 @@ export class StreamMeter implements EventMeter {
     if (text.includes("[DONE]") || WHOLE.test(text)) return false;
     for (let at = 0; at < length; ) {
       const end = text.indexOf("\n\n", at);
+      // A blank line too many.
+      if (end < 0) break;
       this.#weigh(text.slice(at, end));
       at = end + 2;
     }
