@@ -211,7 +211,9 @@ export class Attempt implements UpstreamEvents, InFlightItem {
   }
 
   private passError(body: Uint8Array, settled: Settled): void {
-    if ((this.status === 401 || this.status === 403) && this.engine.settings.showAuthErrors !== true) {
+    if (this.engine.settings.showAuthErrors === true && this.status !== 0) {
+      this.client.answer(this.status, this.headers, body, settled);
+    } else if (this.status === 401 || this.status === 403) {
       this.client.failed(new TollgateError("upstream_auth", "The provider refused the credentials of this deployment. The operator must correct its api_key."), settled);
     } else if (this.status < 400) {
       this.client.failed(new TollgateError("upstream_failed", `The provider answered with status ${this.status}, which is not followed. Check api_base of the deployment.`), settled);

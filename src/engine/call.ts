@@ -70,6 +70,6 @@ export interface EngineSettings {
   readonly requestTimeoutMs: number;
   /** What happens to models without a price (GATE 2.3). Under a hard budget only an estimate lets them pass. */
   readonly unpriced: "block" | "estimate" | "allow";
-  /** The provider's own 401 and 403 answers reach the client: its caller owns the credentials. */
+  /** The provider's own 401, 403 and 3xx answers reach the client: its caller owns address and credentials. */
   readonly showAuthErrors?: boolean;
 }

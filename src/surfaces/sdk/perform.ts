@@ -193,6 +193,7 @@ function answerOf<Answer>(outcome: Exclude<Ran["outcome"], { kind: "stream" }>):
   const { status, headers, body } = outcome;
   // The provider may be a Tollgate gateway, whose refusals are ours.
   const parsed = parsedOr(decoder.decode(body));
+  if (status >= 300 && status < 400) throw new TollgateError("upstream_failed", `The provider answered with status ${status}, a redirect, which is not followed. Check apiBase: is it the provider's API, up to and with /v1?`);
   if (status >= 400) throw BudgetExceededError.from(parsed) ?? providerErrorOf(status, headers, parsed);
   if (typeof parsed !== "object" || parsed === null) throw new TollgateError("upstream_failed", "The provider's answer is no JSON object. Check apiBase: is it the provider's API, up to and with /v1?");
   return parsed as Answer;

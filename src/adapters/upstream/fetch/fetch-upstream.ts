@@ -76,9 +76,9 @@ class FetchExchange implements UpstreamExchange {
       this.phase = "sent";
       const response = await fetch(url, { method: "POST", headers, body: request.body as Uint8Array<ArrayBuffer>, redirect: "manual", signal: this.controller.signal });
       if (this.over) return;
-      this.phase = "body";
       this.status = response.status === 0 ? 302 : response.status;
       this.headers = plainHeaders(response.headers);
+      this.phase = "body";
       this.tell(() => this.events.head(this.status, this.headers));
       if (response.body !== null) await this.read(response.body);
       if (this.over) return;

@@ -45,6 +45,11 @@ function withUrl(response: Response, url: string): Response {
   return response;
 }
 
+/** How a `fetch` of Node says that an answer broke off. */
+export function brokenOff(cause: TollgateError): TypeError {
+  return new TypeError("terminated", { cause });
+}
+
 /** Nobody can read a stream that was collected: its call ends as if its reader had left. */
 const unreadable = new FinalizationRegistry<AttemptClient>((client) => client.leave(true));
 
@@ -84,7 +89,7 @@ export function bodyOf(client: AttemptClient, listen: { bytes(chunk: Uint8Array)
           filling = undefined;
         },
         over(error) {
-          if (end(error, error !== undefined)) listen.over(error);
+          if (end(error === undefined ? undefined : brokenOff(error), error !== undefined)) listen.over(error);
         },
       });
     },

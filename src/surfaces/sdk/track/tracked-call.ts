@@ -13,7 +13,7 @@ import { forPrograms } from "../run-call.ts";
 import { readNamed } from "./azure-model.ts";
 import { asMetered } from "./metering.ts";
 import type { Fetch, Outgoing } from "./outgoing.ts";
-import { answerLike, bodyOf, errorResponse, refusalResponse } from "./tracked-answer.ts";
+import { answerLike, bodyOf, brokenOff, errorResponse, refusalResponse } from "./tracked-answer.ts";
 import { ToldEvents } from "./told-events.ts";
 import { TRACKED_HEADER, TRACKED_ORIGIN } from "./tracked-sends.ts";
 
@@ -153,9 +153,7 @@ async function plain(outcome: Exclude<Outcome, { kind: "stream" }>, client: Atte
   }
   log.failed(attempts, outcome.error);
   if (wire.rejected !== undefined) throw wire.rejected.reason;
-  // Redirects that the caller wanted to see, and answers that broke off.
-  if (wire.response !== undefined && outcome.error.code === "upstream_failed" && wire.response.status >= 300 && wire.response.status < 400) return answerLike(wire.response, new Uint8Array());
-  throw new TypeError("terminated", { cause: outcome.error });
+  throw brokenOff(outcome.error);
 }
 
 function tellPlain(log: CallLog, attempts: Parameters<CallLog["failed"]>[0], { status, headers, body }: Extract<Outcome, { kind: "answer" }>): void {
@@ -167,7 +165,7 @@ function tellPlain(log: CallLog, attempts: Parameters<CallLog["failed"]>[0], { s
     // Told as text.
   }
   log.answered(attempts, parsed);
-  if (status >= 400) log.failed(attempts, providerErrorOf(status, headers, parsed));
+  if (status >= 300) log.failed(attempts, providerErrorOf(status, headers, parsed));
   else log.succeeded(attempts, typeof parsed === "object" && parsed !== null ? parsed : { body: parsed });
 }
 
