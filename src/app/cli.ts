@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { fileURLToPath } from "node:url";
 import { runProgram, type Application } from "../surfaces/cli/program.ts";
 import { findGateway } from "./cli/find-gateway.ts";
 import { processTerminal } from "./cli/process-terminal.ts";
 
 /** The command line: modules that only one command needs are loaded by it, so that the others start at once. */
 export async function runCli(argv: readonly string[]): Promise<void> {
+  if (import.meta.url.endsWith(".ts")) compileOnce();
   const terminal = processTerminal();
   const application: Application = {
     version: (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version,
@@ -25,4 +28,12 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   const code = await runProgram(argv.slice(2), application, terminal);
   // A failed start may leave threads behind; they must not keep the process.
   process.exit(code);
+}
+
+/** From a checkout half of a start is reading TypeScript. A folder that cannot be written leaves that as it is. */
+function compileOnce(): void {
+  const folder = fileURLToPath(new URL("../../node_modules/.cache/compiled", import.meta.url));
+  enableCompileCache(folder);
+  // Threads learn it from here.
+  process.env["NODE_COMPILE_CACHE"] ??= folder;
 }
