@@ -14,7 +14,7 @@ const CHARGE: Charge = {
   answeredModel: null, responseId: null, rawUsage: null, durationMs: 1,
 };
 
-test("GATE 7.5: with 100,000 keys in use every count is exact: none is given up while it counts, in money, requests, tokens or slots", () => {
+test("GATE 7.5: with 100,000 keys in use every count is exact: none is given up while it counts, in money, requests, tokens or slots", { timeout: 120_000 }, () => {
   const clock = { time: Date.UTC(2026, 10, 24, 12), now() { return this.time; }, monotonic() { return this.time; } };
   let sequence = 0;
   const books = new MemoryBooks({
