@@ -10,6 +10,8 @@ beforeAll(async () => {
   - model_name: vouched
     litellm_params: { model: openai/gpt-4o-mini, api_key: sk-up, api_base: "${url}/v1" }
     model_info: { boundable_params: [service_tier] }
+  - model_name: long
+    litellm_params: { model: openai/gpt-4o-mini, api_key: sk-up, api_base: "${url}/v1", input_cost_per_token: 0.000001, input_cost_per_token_above_200k_tokens: 0.000003, cache_creation_input_token_cost: 0.00000125, output_cost_per_token: 0.000002, output_cost_per_token_above_200k_tokens: 0.000005 }
   - model_name: nameless
     litellm_params: { model: openai/nobody-prices-this, api_key: sk-up, api_base: "${url}/v1" }`,
   });
@@ -31,6 +33,20 @@ test("GATE 2.1: the hold covers every one of n answers at the cap, and each of t
   const cap = Number(tight.headers.get("x-tollgate-output-cap"));
   expect(cap * 3 * 6e-7).toBeLessThanOrEqual(0.001);
   expect(cap).toBeGreaterThan(500);
+});
+
+test("GATE 2.1: input is held at the dearest rate that could apply: as written to a cache, and as a long context once its bytes allow for one", async () => {
+  const key = await world.key({ max_budget: 10 });
+  const held = async (content: string): Promise<{ held: number; bytes: number }> => {
+    const body = chat("long", { max_tokens: 1_000, messages: [{ role: "user", content }] });
+    world.mock.enqueue({ promptTokens: 10, completionTokens: 1 });
+    return { held: Number((await send(key, body)).headers.get("x-tollgate-held")), bytes: JSON.stringify(body).length };
+  };
+  // 8 tokens for the message and 16 around it stand beside the bytes; a cache write for an hour is 8/5 of one for minutes.
+  const short = await held("x".repeat(10_000));
+  expect(short.held).toBeCloseTo((short.bytes + 24) * 2e-6 + 1_000 * 2e-6, 9);
+  const long = await held("x".repeat(250_000));
+  expect(long.held).toBeCloseTo((long.bytes + 24) * 3e-6 + 1_000 * 5e-6, 9);
 });
 
 test("GATE 2.2: boundable_params of a deployment extend what is known, for that deployment alone", async () => {
