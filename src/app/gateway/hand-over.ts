@@ -69,7 +69,8 @@ export class HandOver {
     if (this.count === 0 && balances.length === 0) return;
     const bytes = this.buffer?.subarray(0, this.used) ?? new Uint8Array(0);
     this.store.write({ entries: [], lines: { bytes, count: this.count }, balances, forgotten, lastSequence: this.lastSequence });
-    if (this.buffer !== undefined) this.sent.push({ buffer: this.buffer, lastSequence: this.lastSequence });
+    // A block that ends no later than the one before could not be told from it when that one is committed: it is not used again.
+    if (this.buffer !== undefined && this.lastSequence > (this.sent.at(-1)?.lastSequence ?? -1)) this.sent.push({ buffer: this.buffer, lastSequence: this.lastSequence });
     // The next batch will be about as large as this one.
     this.expectedBytes = Math.max(FIRST_BYTES, Math.ceil(this.used * 1.25));
     this.buffer = undefined;
