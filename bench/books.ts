@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeBetween } from "./report.ts";
 import type { ProgramReport } from "./books-program.ts";
 
 // `npm run bench:books`: how many attempts (an admission and its settlement) books take, in memory and in one SQLite
@@ -10,7 +11,6 @@ import type { ProgramReport } from "./books-program.ts";
 
 const PROGRAM = fileURLToPath(new URL("books-program.ts", import.meta.url));
 const README = fileURLToPath(new URL("README.md", import.meta.url));
-const MARKS = { begin: "<!-- books -->", end: "<!-- /books -->" };
 const quick = process.argv.includes("--quick");
 const roundMs = quick ? 800 : 4_000;
 const rounds = quick ? 1 : 3;
@@ -78,8 +78,5 @@ for (const [place, scenario] of SCENARIOS.entries()) lines.push(row(scenario, re
 const table = lines.join("\n");
 process.stdout.write(`${table}\n`);
 if (process.argv.includes("--write")) {
-  const text = readFileSync(README, "utf8");
-  const [begin, end] = [text.indexOf(MARKS.begin), text.indexOf(MARKS.end)];
-  if (begin === -1 || end === -1) throw new Error(`bench/README.md has lost its marks ${MARKS.begin} and ${MARKS.end}`);
-  writeFileSync(README, `${text.slice(0, begin + MARKS.begin.length)}\n${table}\n${text.slice(end)}`);
+  writeBetween(README, "books", table);
 }

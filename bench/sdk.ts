@@ -1,9 +1,10 @@
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeBetween } from "./report.ts";
 import type { SdkReport } from "./sdk-program.ts";
 
 // `npm run bench:sdk`: what the SDK adds to a call, in CPU, over the bare `fetch` and the bare `openai` client, with books in memory
@@ -11,7 +12,6 @@ import type { SdkReport } from "./sdk-program.ts";
 
 const PROGRAM = fileURLToPath(new URL("sdk-program.ts", import.meta.url));
 const README = fileURLToPath(new URL("README.md", import.meta.url));
-const MARKS = { begin: "<!-- sdk -->", end: "<!-- /sdk -->" };
 const quick = process.argv.includes("--quick");
 const roundMs = quick ? 600 : 2_000;
 const rounds = quick ? 1 : 3;
@@ -71,8 +71,5 @@ const table = [
 ].join("\n");
 process.stdout.write(`${table}\n`);
 if (process.argv.includes("--write")) {
-  const text = readFileSync(README, "utf8");
-  const [begin, end] = [text.indexOf(MARKS.begin), text.indexOf(MARKS.end)];
-  if (begin === -1 || end === -1) throw new Error(`bench/README.md has lost its marks ${MARKS.begin} and ${MARKS.end}`);
-  writeFileSync(README, `${text.slice(0, begin + MARKS.begin.length)}\n${table}\n${text.slice(end)}`);
+  writeBetween(README, "sdk", table);
 }

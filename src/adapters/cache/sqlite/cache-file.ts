@@ -3,6 +3,7 @@ import { crc32 } from "node:zlib";
 import type { TollgateError } from "../../../base/errors.ts";
 import type { CacheStats } from "../../../domain/cache/response-cache.ts";
 import { bytesOf, isFresh, type StoredAnswer } from "../../../domain/cache/stored-answer.ts";
+import { transaction } from "../../stores/sqlite/transaction.ts";
 import { isBusy, openDatabase, unreadable } from "./open-database.ts";
 
 /** Of what has expired, so much is removed with each answer that is kept. */
@@ -102,7 +103,7 @@ export class CacheFile {
     clearTimeout(this.timer);
     if (!this.database.isOpen) return;
     try {
-      if (this.uses.size > 0) this.once(() => this.writeUses());
+      if (this.uses.size > 0) transaction(this.database, () => this.writeUses());
     } catch {
       // When an answer was last used is worth no error.
     }
@@ -123,7 +124,7 @@ export class CacheFile {
 
   private tryWriteUses(): void {
     try {
-      this.once(() => this.writeUses());
+      transaction(this.database, () => this.writeUses());
     } catch {
       // Another program writes, or the disk is full: then only the order of forgetting is less exact.
       this.uses.clear();
@@ -143,24 +144,12 @@ export class CacheFile {
     const untilMs = performance.now() + PATIENCE_MS;
     for (;;) {
       try {
-        this.once(work);
+        transaction(this.database, work);
         return;
       } catch (error) {
         if (!isBusy(error) || performance.now() > untilMs) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 10));
-    }
-  }
-
-  private once(work: () => void): void {
-    this.database.exec("BEGIN IMMEDIATE");
-    try {
-      work();
-      this.database.exec("COMMIT");
-    } catch (error) {
-      // A full disk may have rolled back already.
-      if (this.database.isTransaction) this.database.exec("ROLLBACK");
-      throw error;
     }
   }
 }

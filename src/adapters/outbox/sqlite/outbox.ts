@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { TollgateError } from "../../../base/errors.ts";
 import type { Message } from "../../../domain/alerts/message.ts";
 import type { ClaimedDelivery, DeliveryRecord, Outbox } from "../../../domain/alerts/outbox.ts";
+import { transaction } from "../../stores/sqlite/transaction.ts";
 
 /** "TgOb", so that no other database is taken for an outbox. */
 const APPLICATION_ID = 0x54_67_4f_62;
@@ -41,17 +42,12 @@ export function openSqliteOutbox(path: string): Outbox {
 
 function prepare(database: DatabaseSync): void {
   database.exec("PRAGMA synchronous = FULL");
-  database.exec("BEGIN IMMEDIATE");
-  try {
+  transaction(database, () => {
     const { application_id: application } = database.prepare("PRAGMA application_id").get() as { application_id: number };
     const { tables } = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as { tables: number };
     if (tables === 0 && application === 0) database.exec(SCHEMA);
     else if (application !== APPLICATION_ID) throw new Error("it is another program's database");
-    database.exec("COMMIT");
-  } catch (error) {
-    database.exec("ROLLBACK");
-    throw error;
-  }
+  });
 }
 
 function unwritable(path: string, error: unknown): TollgateError {
@@ -123,15 +119,7 @@ class SqliteOutbox implements Outbox {
 
   private write<T>(change: () => T): T {
     try {
-      this.database.exec("BEGIN IMMEDIATE");
-      try {
-        const result = change();
-        this.database.exec("COMMIT");
-        return result;
-      } catch (error) {
-        if (this.database.isTransaction) this.database.exec("ROLLBACK");
-        throw error;
-      }
+      return transaction(this.database, change);
     } catch (error) {
       throw unwritable(this.path, error);
     }

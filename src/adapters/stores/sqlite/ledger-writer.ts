@@ -7,6 +7,7 @@ import type { Batch, RecordChange, StoredRecord } from "../../../domain/ledger/s
 import { LIFETIME } from "../../../domain/windows/window.ts";
 import { INSERT_ENTRY, valuesOf } from "./entry-columns.ts";
 import { RollupSums } from "./rollup-sums.ts";
+import { transaction } from "./transaction.ts";
 
 export interface Loaded {
   readonly lastSequence: number;
@@ -47,7 +48,7 @@ export class LedgerWriter {
   /** Entries, roll-ups, balances and the sequence number: all of them, or on an error none. */
   write(batches: readonly Batch[]): void {
     this.rollups.clear();
-    this.transaction(() => {
+    transaction(this.database, () => {
       let newestAt = 0;
       let lastSequence = 0;
       const balances = new Map<string, Balance | undefined>();
@@ -74,7 +75,7 @@ export class LedgerWriter {
 
   /** @throws TollgateError `conflict` if a row no longer has the version it was read with; nothing is changed then */
   change(changes: readonly RecordChange[], balancesToDelete: readonly string[]): void {
-    this.transaction(() => {
+    transaction(this.database, () => {
       for (const change of changes) this.changeRecord(change);
       // The entries of a deleted scope stay: an audit must know that its balance is not missing.
       const remember = this.database.prepare("INSERT OR IGNORE INTO deleted_balances SELECT counter, scope FROM balances WHERE counter = ? AND spec = ?");
@@ -106,18 +107,6 @@ export class LedgerWriter {
       this.database
         .prepare("INSERT INTO records VALUES (?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, document = excluded.document")
         .run(kind, id, expectedVersion + 1, document);
-    }
-  }
-
-  private transaction(work: () => void): void {
-    this.database.exec("BEGIN IMMEDIATE");
-    try {
-      work();
-      this.database.exec("COMMIT");
-    } catch (error) {
-      // A full disk may have rolled back already.
-      if (this.database.isTransaction) this.database.exec("ROLLBACK");
-      throw error;
     }
   }
 }

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { StoredRecord } from "../../../domain/ledger/store.ts";
 import { patiently } from "./patiently.ts";
 import { openForSharing } from "./schema.ts";
+import { transaction } from "./transaction.ts";
 
 /** Records (who has which limits) in a ledger that several programs share: read at once, written in turns. */
 export class RecordFile {
@@ -35,15 +36,10 @@ export class RecordFile {
   }
 
   private changeNow(kind: StoredRecord["kind"], id: string, change: (before: string | undefined) => string): string {
-    this.database.exec("BEGIN IMMEDIATE");
-    try {
+    return transaction(this.database, () => {
       const document = change(this.read(kind, id));
       this.database.prepare("INSERT INTO records VALUES (?, ?, 1, ?) ON CONFLICT (kind, id) DO UPDATE SET version = version + 1, document = excluded.document").run(kind, id, document);
-      this.database.exec("COMMIT");
       return document;
-    } catch (error) {
-      if (this.database.isTransaction) this.database.exec("ROLLBACK");
-      throw error;
-    }
+    });
   }
 }
